@@ -1,0 +1,116 @@
+"""The vocabulary of the field: what CBIS-DDSM writes, what BI-RADS calls it, and how we say it in plain words."""
+
+from enum import StrEnum
+
+
+class Laterality(StrEnum):
+    """Side of the breast, DICOM's own values (0020,0060)."""
+
+    L = "L"
+    R = "R"
+
+
+class View(StrEnum):
+    """Mammographic projection: cranio-caudal or medio-lateral oblique, DICOM's own values (0018,5101)."""
+
+    CC = "CC"
+    MLO = "MLO"
+
+
+class Pathology(StrEnum):
+    """Outcome as CBIS-DDSM writes it; without callback: judged benign, never biopsied."""
+
+    BENIGN = "BENIGN"
+    BENIGN_WITHOUT_CALLBACK = "BENIGN_WITHOUT_CALLBACK"
+    MALIGNANT = "MALIGNANT"
+
+
+class AbnormalityType(StrEnum):
+    """What the case table describes."""
+
+    CALCIFICATION = "calcification"
+    MASS = "mass"
+
+
+class Group(StrEnum):
+    """The four groups that calcification types are sorted into, in the order every table and plot uses."""
+
+    AMORPHOUS = "amorphous"
+    MACRO = "macro"
+    MICRO = "micro"
+    VASCULAR = "vascular"
+
+
+GROUPS: tuple[Group, ...] = tuple(Group)
+
+# Raw tokens of `calc type`, in one spelling; the twin is mapped on reading.
+MORPHOLOGY: tuple[str, ...] = (
+    "AMORPHOUS",
+    "COARSE",
+    "DYSTROPHIC",
+    "EGGSHELL",
+    "FINE_LINEAR_BRANCHING",
+    "LARGE_RODLIKE",
+    "LUCENT_CENTERED",
+    "MILK_OF_CALCIUM",
+    "PLEOMORPHIC",
+    "PUNCTATE",
+    "ROUND_AND_REGULAR",
+    "SKIN",
+    "VASCULAR",
+)
+MORPHOLOGY_TWINS: dict[str, str] = {"LUCENT_CENTER": "LUCENT_CENTERED"}
+
+DISTRIBUTION: tuple[str, ...] = ("CLUSTERED", "DIFFUSELY_SCATTERED", "LINEAR", "REGIONAL", "SEGMENTAL")
+
+MASS_SHAPE: tuple[str, ...] = (
+    "ARCHITECTURAL_DISTORTION",
+    "ASYMMETRIC_BREAST_TISSUE",
+    "FOCAL_ASYMMETRIC_DENSITY",
+    "IRREGULAR",
+    "LOBULATED",
+    "LYMPH_NODE",
+    "OVAL",
+    "ROUND",
+)
+MASS_MARGINS: tuple[str, ...] = ("CIRCUMSCRIBED", "ILL_DEFINED", "MICROLOBULATED", "OBSCURED", "SPICULATED")
+
+# Words shown to people. Where CBIS-DDSM (BI-RADS 4th edition) and BI-RADS 5 differ, the 5th edition's term.
+DISPLAY: dict[str, str] = {
+    "AMORPHOUS": "amorphous",
+    "COARSE": "coarse (popcorn)",
+    "DYSTROPHIC": "dystrophic",
+    "EGGSHELL": "rim (eggshell)",
+    "FINE_LINEAR_BRANCHING": "fine linear or branching",
+    "LARGE_RODLIKE": "large rod-like",
+    "LUCENT_CENTERED": "lucent-centred",
+    "MILK_OF_CALCIUM": "milk of calcium",
+    "PLEOMORPHIC": "pleomorphic",
+    "PUNCTATE": "punctate",
+    "ROUND_AND_REGULAR": "round and regular",
+    "SKIN": "skin",
+    "VASCULAR": "vascular",
+    "CLUSTERED": "grouped",
+    "DIFFUSELY_SCATTERED": "diffuse",
+    "LINEAR": "linear",
+    "REGIONAL": "regional",
+    "SEGMENTAL": "segmental",
+    "BENIGN": "benign",
+    "BENIGN_WITHOUT_CALLBACK": "benign, no callback",
+    "MALIGNANT": "malignant",
+    "L": "left",
+    "R": "right",
+}
+
+# One sentence a group, for people who have never read a mammogram.
+GROUP_WORDS: dict[Group, str] = {
+    Group.AMORPHOUS: "Specks so small or hazy that no shape can be told; suspicious enough for a biopsy (BI-RADS 4B).",
+    Group.MACRO: "Coarse, round, ring- or rod-shaped deposits; typically benign.",
+    Group.MICRO: "Fine specks with a visible shape: pleomorphic, fine linear or punctate; often suspicious (4B, 4C).",
+    Group.VASCULAR: "Parallel tracks along an artery wall; benign in the breast, a marker of cardiovascular risk.",
+}
+
+
+def display(raw: str) -> str:
+    """The words to show for a raw value; compounds (`A-B`) are joined with a plus sign, unknown text is kept."""
+    return " + ".join(DISPLAY.get(token, token.replace("_", " ").lower()) for token in raw.split("-"))
