@@ -1,0 +1,216 @@
+"""One simulated crop: tissue, distractors and calcium, brought onto film or a detector."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from lemons_core.errors import DataError
+from lemons_core.simulate.calcium import contrast_of, draw_kind
+from lemons_core.simulate.film import LOOKS, area_mean, blemish, characteristic, fine_factor, grain
+from lemons_core.simulate.parameters import TISSUE, VISIBLE_GREY, VISIBLE_SIGMA
+from lemons_core.simulate.shapes import TAU
+from lemons_core.simulate.tissue import blurred_lines, distractors, edges, tissue
+from lemons_core.terms import DISTRIBUTION, MORPHOLOGY
+
+
+@dataclass(frozen=True)
+class SimulatedCrop:
+    """A simulated region of a mammogram and what is to be seen in it.
+
+    pixels : (H, W) float32, 0-1, bright is dense
+    mask : (H, W) bool, where calcium stands out visibly
+    tokens : the morphology tokens (terms.MORPHOLOGY) that are visible; an insertion that no eye could see is not named
+    """
+
+    pixels: np.ndarray
+    mask: np.ndarray
+    tokens: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Insertion:
+    """Calcium of one kind in a window, ready to be added to tissue.
+
+    contrast : (H, W) float32, grey before film; vessel : (H, W) float32, the vessel around it, zero for other kinds
+    """
+
+    token: str
+    contrast: np.ndarray
+    vessel: np.ndarray
+
+
+def simulate_crop(
+    tokens: Sequence[str],
+    *,
+    rng: np.random.Generator,
+    size_px: int = 224,
+    spacing_mm: float = 0.1,
+    distribution: str = "CLUSTERED",
+    density: int | None = None,
+    look: str = "film",
+) -> SimulatedCrop:
+    """Simulate one square crop.
+
+    Everything but the calcium has its own random stream: with the same seed, a crop with calcium and one without
+    share tissue, distractors, dust and noise, so that none of these can tell one from the other.
+
+    Parameters
+    ----------
+    tokens : kinds of calcification (terms.MORPHOLOGY) to draw; empty for normal tissue
+    rng : source of all randomness; the same state gives the same bytes
+    size_px : side in pixels
+    spacing_mm : pixel spacing, 0.03-0.3 mm
+    distribution : one of terms.DISTRIBUTION
+    density : BI-RADS breast density 1-4, or None for any
+    look : "film" or "digital"
+
+    Raises
+    ------
+    DataError : an unknown token, distribution, density or look
+    """
+    _check(tokens, distribution, density, look)
+    scene, ink, device = (np.random.default_rng(s) for s in rng.integers(0, 2**63, 3))
+    camera = LOOKS[look]
+    shape = (size_px, size_px)
+    image = tissue(shape, spacing_mm, scene, density=density or int(scene.integers(1, 5)))
+    image += distractors(shape, spacing_mm, scene)
+    image, inside = edges(image, spacing_mm, scene)
+    psf = camera["psf"].draw(device)
+    insertions: list[Insertion] = []
+    if tokens:
+        room = size_px * spacing_mm * 0.8
+        middle = _middle(inside, ink) * spacing_mm
+        insertions = draw_insertions(
+            tokens, shape, spacing_mm, ink, middle_mm=middle, distribution=distribution, room_mm=room, psf_mm=psf
+        )
+    curve = camera["gamma"].draw(device), camera["gain"].draw(device), camera["offset"].draw(device)
+    noise = grain(shape, device, camera)
+    pixels, mask, seen = develop(image, insertions, curve, noise, spacing_mm, inside)
+    if look == "film":
+        pixels = blemish(pixels, spacing_mm, device)
+    return SimulatedCrop(np.clip(pixels, 0, 1), mask, seen)
+
+
+def draw_insertions(
+    tokens: Sequence[str],
+    shape: tuple[int, int],
+    spacing_mm: float,
+    rng: np.random.Generator,
+    *,
+    middle_mm: np.ndarray,
+    distribution: str,
+    room_mm: float,
+    psf_mm: float,
+    heading: float | None = None,
+    gain: float = 1.0,
+) -> list[Insertion]:
+    """Draw the kinds in `tokens` on a fine grid, blur them and bring them to `spacing_mm`.
+
+    Parameters
+    ----------
+    shape, spacing_mm : of the window they are drawn into
+    middle_mm : (2,) row and column of the lesion within the window
+    room_mm : diameter that the lesion must not exceed
+    psf_mm : standard deviation of the imaging blur
+    heading : radians, towards the nipple; None for any
+    gain : multiplies the contrast
+    """
+    factor = fine_factor(spacing_mm)
+    fine_mm = spacing_mm / factor
+    fine_shape = (shape[0] * factor, shape[1] * factor)
+    heading = rng.uniform(0, TAU) if heading is None else heading
+    out = []
+    for k, token in enumerate(tokens):
+        place = middle_mm + rng.normal(0, room_mm / 12, 2) * (k > 0)
+        thickness, course = draw_kind(
+            token,
+            fine_shape,
+            fine_mm,
+            rng,
+            middle_mm=place,
+            distribution=distribution,
+            room_mm=room_mm,
+            heading=heading,
+        )
+        contrast = np.zeros(shape, np.float32)
+        box = ndimage.find_objects(thickness > 0, max_label=1)[0]
+        if box is not None:
+            pad = int(np.ceil(4 * psf_mm / fine_mm))
+            ys, xs = (
+                slice(max(s.start - pad, 0) // factor * factor, -(-min(s.stop + pad, n) // factor) * factor)
+                for s, n in zip(box, fine_shape, strict=True)
+            )
+            part = contrast_of(token, thickness[ys, xs], rng, gain=gain)
+            part = ndimage.gaussian_filter(part, psf_mm / fine_mm, truncate=3)
+            contrast[ys.start // factor : ys.stop // factor, xs.start // factor : xs.stop // factor] = area_mean(
+                part, factor
+            )
+        vessel = np.zeros(shape, np.float32)
+        if course is not None:
+            steps = course[:: max(1, round(spacing_mm / fine_mm))]
+            vessel = blurred_lines(
+                shape, spacing_mm, [(steps[:, :2], steps[0, 2] * 1.1, TISSUE["vessel"].draw(rng))], 0.2
+            )
+        out.append(Insertion(token, contrast, vessel))
+    return out
+
+
+def develop(
+    image: np.ndarray,
+    insertions: Sequence[Insertion],
+    curve: tuple[float, float, float],
+    noise: np.ndarray,
+    spacing_mm: float,
+    inside: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Bring tissue and calcium onto film and judge what can be seen.
+
+    Calcium counts where its contrast, as it is on the film, clears both limits of the parameter table.
+
+    Returns
+    -------
+    pixels (H, W) float32; mask (H, W) bool of visible calcium; tokens that are visible
+    """
+    for one in insertions:
+        image = image + one.vessel
+    bare = characteristic(image, *curve) + noise
+    if not insertions:
+        return bare, np.zeros(image.shape, bool), ()
+    total = np.maximum.reduce([one.contrast for one in insertions]) * inside
+    pixels = characteristic(image + total, *curve) + noise
+    fine = bare - ndimage.gaussian_filter(bare, 0.4 / spacing_mm, truncate=2)
+    # The spread of fine structure where the calcium lies: the eye's noise.
+    local = np.sqrt(ndimage.uniform_filter(fine**2, max(3, round(4 / spacing_mm))))
+    limit = np.maximum(VISIBLE_GREY, VISIBLE_SIGMA * local)
+    seen, mask = [], np.zeros(image.shape, bool)
+    for one in insertions:
+        shown = (characteristic(image + one.contrast * inside, *curve) - characteristic(image, *curve)) / limit
+        # One pixel above the limit may be chance; three, or a tenth of what was drawn, are a finding.
+        if np.count_nonzero(shown > 1) >= max(3, 0.02 * np.count_nonzero(one.contrast > 0.01)):
+            seen.append(one.token)
+            mask |= shown > 0.5
+    return pixels, mask, tuple(seen)
+
+
+def _middle(inside: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A place for the lesion: within the breast, in the inner part of the picture; (2,) in pixels."""
+    n = np.array(inside.shape)
+    best = n / 2
+    for _ in range(20):
+        best = n * rng.uniform(0.36, 0.64, 2)
+        if inside[int(best[0]), int(best[1])]:
+            break
+    return best
+
+
+def _check(tokens: Sequence[str], distribution: str, density: int | None, look: str) -> None:
+    for value, known, name in (
+        *((t, MORPHOLOGY, "token") for t in tokens),
+        (distribution, DISTRIBUTION, "distribution"),
+        (density, (None, 1, 2, 3, 4), "density"),
+        (look, tuple(LOOKS), "look"),
+    ):
+        if value not in known:
+            raise DataError(f"Unknown {name} {value!r}", where="simulation", todo=f"Known: {known}.")

@@ -1,0 +1,144 @@
+"""Drawing on a fine grid: spheres, shells, crescents and wandering lines, all as thickness in mm."""
+
+import numpy as np
+
+TAU = 2 * np.pi
+
+
+def stamp_spheres(canvas: np.ndarray, centres: np.ndarray, radii: np.ndarray, peak: np.ndarray | float) -> None:
+    """Draw spheres into `canvas`, keeping the larger thickness where they overlap.
+
+    Parameters
+    ----------
+    canvas : (H, W) float32, changed in place
+    centres : (N, 2) row and column in pixels, fractions allowed; parts outside the canvas are cut off
+    radii : (N,) in pixels
+    peak : thickness at the middle, scalar or (N,)
+    """
+    if len(centres) == 0:
+        return
+    # A sphere near the size of a pixel would flicker with its sub-pixel place: widen it and keep its volume.
+    r = np.hypot(radii, 0.4)
+    height = np.broadcast_to(peak, r.shape) * (radii / r) ** 2
+    reach = int(np.ceil(r.max()))
+    off = np.arange(-reach, reach + 1)
+    row, col = np.rint(centres[:, 0]).astype(np.int64), np.rint(centres[:, 1]).astype(np.int64)
+    dy = (row - centres[:, 0])[:, None] + off
+    dx = (col - centres[:, 1])[:, None] + off
+    left = 1 - (dy[:, :, None] ** 2 + dx[:, None, :] ** 2) / (r**2)[:, None, None]
+    iy = np.broadcast_to((row[:, None] + off)[:, :, None], left.shape)
+    ix = np.broadcast_to((col[:, None] + off)[:, None, :], left.shape)
+    keep = (left > 0) & (iy >= 0) & (iy < canvas.shape[0]) & (ix >= 0) & (ix < canvas.shape[1])
+    value = (np.broadcast_to(height[:, None, None], left.shape)[keep] * np.sqrt(left[keep])).astype(np.float32)
+    np.maximum.at(canvas.reshape(-1), iy[keep] * canvas.shape[1] + ix[keep], value)
+
+
+def stamp_body(
+    canvas: np.ndarray,
+    centre: np.ndarray,
+    radius: float,
+    peak: float,
+    *,
+    rng: np.random.Generator,
+    wall: float = 1.0,
+    ragged: float = 0.0,
+    corners: int = 0,
+    aspect: float = 1.0,
+    gaps: float = 0.0,
+) -> None:
+    """Draw one closed body, solid or hollow.
+
+    Parameters
+    ----------
+    canvas : (H, W) float32, changed in place
+    centre : row and column in pixels
+    radius : pixels
+    peak : largest thickness
+    wall : thickness of the shell as a share of the radius; 1 is solid. A shell is brightest just inside its rim, where
+        the beam runs along the wall: the chord through it.
+    ragged : relative roughness of the outline
+    corners : 0 for round, else the corners of a polygon
+    aspect : length to width
+    gaps : share of the rim without calcium
+    """
+    reach = int(np.ceil(radius * (1 + 2 * ragged) * aspect)) + 2
+    y0, x0 = int(centre[0]) - reach, int(centre[1]) - reach
+    ys = slice(max(y0, 0), min(y0 + 2 * reach + 1, canvas.shape[0]))
+    xs = slice(max(x0, 0), min(x0 + 2 * reach + 1, canvas.shape[1]))
+    if ys.start >= ys.stop or xs.start >= xs.stop:
+        return
+    dy = (np.arange(ys.start, ys.stop) - centre[0])[:, None].astype(np.float32)
+    dx = (np.arange(xs.start, xs.stop) - centre[1])[None, :].astype(np.float32)
+    turn = rng.uniform(0, TAU)
+    u, v = np.cos(turn) * dy + np.sin(turn) * dx, (np.cos(turn) * dx - np.sin(turn) * dy) * aspect
+    angle, dist = np.arctan2(v, u), np.hypot(u, v)
+    rim = np.full_like(angle, radius)
+    if ragged:
+        for k in range(2, 9):
+            rim *= 1 + ragged * rng.normal() / np.sqrt(k) * np.cos(k * angle + rng.uniform(0, TAU))
+    if corners:
+        step = TAU / corners
+        rim *= np.cos(step / 2) / np.cos(np.mod(angle, step) - step / 2)
+    rim = np.maximum(rim, 0.3)
+    outer = np.sqrt(np.clip(1 - (dist / rim) ** 2, 0, None))
+    if wall >= 1:
+        value = outer
+    else:
+        inner = 1 - wall
+        value = outer - np.sqrt(np.clip(inner**2 - (dist / rim) ** 2, 0, None))
+        value /= np.sqrt(1 - inner**2)
+    if gaps:
+        wave = sum(np.cos(k * angle + rng.uniform(0, TAU)) / k for k in (1, 2, 3))
+        value = value * np.clip((wave - np.quantile(wave, gaps)) * 4 + 0.5, 0.15, 1)
+    part = canvas[ys, xs]
+    np.maximum(part, (peak * value).astype(np.float32), out=part)
+
+
+def stamp_crescent(canvas: np.ndarray, centre: np.ndarray, radius: float, peak: float, *, level: float) -> None:
+    """Draw sediment at the bottom of a round cyst, seen from the side: a teacup, hollow side up.
+
+    `level` 0-1 is how deep the hollow reaches: near 0 a full cup, near 1 a thin crescent.
+    """
+    reach = int(np.ceil(radius)) + 2
+    y0, x0 = int(centre[0]) - reach, int(centre[1]) - reach
+    ys = slice(max(y0, 0), min(y0 + 2 * reach + 1, canvas.shape[0]))
+    xs = slice(max(x0, 0), min(x0 + 2 * reach + 1, canvas.shape[1]))
+    if ys.start >= ys.stop or xs.start >= xs.stop:
+        return
+    dy = (np.arange(ys.start, ys.stop) - centre[0])[:, None]
+    dx = (np.arange(xs.start, xs.stop) - centre[1])[None, :]
+    cup = np.clip(radius - np.hypot(dy, dx) + 0.5, 0, 1)
+    shift = radius * (1.15 - 0.75 * level)
+    hollow = np.clip(np.hypot(dy + shift, dx) - radius * 1.1 + 0.5, 0, 1)
+    part = canvas[ys, xs]
+    np.maximum(part, (peak * cup * hollow).astype(np.float32), out=part)
+
+
+def wander(
+    rng: np.random.Generator, start: np.ndarray, heading: float, length: float, *, step: float, bend: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """A smooth curve that turns slowly at random.
+
+    Parameters
+    ----------
+    start : (2,) row and column; heading : radians; length and step : in the units of `start`
+    bend : standard deviation of the whole turn in radians
+
+    Returns
+    -------
+    points (N, 2) and the heading at each, (N,)
+    """
+    n = max(2, round(length / step))
+    t = np.linspace(0, 1, n)
+    turn = sum(rng.normal() / k * np.sin(np.pi * k * t + rng.uniform(0, TAU)) for k in (1, 2, 3))
+    headings = heading + bend * (turn - turn[n // 2])
+    moves = step * np.stack([np.sin(headings), np.cos(headings)], axis=1)
+    path = np.cumsum(moves, axis=0)
+    return start + path - path[0], headings
+
+
+def broken(rng: np.random.Generator, n: int, piece: float, share: float) -> np.ndarray:
+    """A strength 0-1 along `n` points: pieces about `piece` points long, together about `share` of the line."""
+    knots = rng.random(int(n / max(piece, 1)) + 3)
+    wave = np.interp(np.linspace(0, len(knots) - 1, n), np.arange(len(knots)), knots)
+    return np.clip((wave - np.quantile(wave, 1 - share)) * 5, 0, 1)
