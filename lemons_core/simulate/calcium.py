@@ -1,6 +1,7 @@
 """Calcifications of every kind that the field names, each drawn by the shape a reader knows it by."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
@@ -9,6 +10,29 @@ from lemons_core.simulate.parameters import CALCIUM, LARGE, SATURATION
 from lemons_core.simulate.shapes import TAU, broken, stamp_body, stamp_crescent, stamp_spheres, wander
 
 WIDE = ("REGIONAL", "SEGMENTAL", "DIFFUSELY_SCATTERED")
+
+
+@dataclass(frozen=True)
+class Pen:
+    """What every drawing function draws with.
+
+    out : (H, W) float32 thickness in mm, changed in place; mm : its pixel spacing
+    heading : radians, towards the nipple; room : mm, the free diameter of the picture
+    """
+
+    out: np.ndarray
+    mm: float
+    rng: np.random.Generator
+    heading: float
+    room: float
+
+    def spheres(self, centres_mm: np.ndarray, diameters_mm: np.ndarray, peak: np.ndarray | float) -> None:
+        """Stamp spheres given in mm; `peak` is the thickness at the middle."""
+        stamp_spheres(self.out, centres_mm / self.mm, diameters_mm / 2 / self.mm, peak)
+
+    def soften(self, sigma_mm: float) -> np.ndarray:
+        """The drawing so far, blurred."""
+        return ndimage.gaussian_filter(self.out, sigma_mm / self.mm, truncate=3)
 
 
 def scatter(
@@ -72,18 +96,13 @@ def draw_kind(
     if distribution in WIDE and token not in ("VASCULAR", "EGGSHELL", "COARSE"):
         count = round(count * 1.4) + 1
 
-    def sites(n: int, extent: float) -> np.ndarray:
-        return middle_mm + scatter(
-            rng, n, distribution=distribution, extent_mm=extent, room_mm=room_mm, heading=heading
-        )
-
+    pen = Pen(out, spacing_mm, rng, heading, room_mm)
     if token == "VASCULAR":
-        return out, _vessels(out, spacing_mm, rng, count, middle_mm, room_mm)
-    if token == "FINE_LINEAR_BRANCHING":
-        for start in sites(count, p["extent"].draw(rng)):
-            _duct_tree(out, spacing_mm, rng, start, heading, room_mm)
-        return out, None
-    _DRAW[token](out, sites(count, p["extent"].draw(rng)), spacing_mm, rng, heading, room_mm)
+        return out, _vessels(pen, count, middle_mm)
+    places = scatter(
+        rng, count, distribution=distribution, extent_mm=p["extent"].draw(rng), room_mm=room_mm, heading=heading
+    )
+    _DRAW[token](pen, middle_mm + places)
     return out, None
 
 
@@ -94,173 +113,168 @@ def contrast_of(token: str, thickness: np.ndarray, rng: np.random.Generator, *, 
     return (top * -np.expm1(thickness * np.float32(-per_mm / top))).astype(np.float32)
 
 
-def _dots(out: np.ndarray, sites: np.ndarray, mm: float, rng: np.random.Generator, heading: float, room: float) -> None:
+def _dots(pen: Pen, sites: np.ndarray) -> None:
     """Punctate: round and alike. One size for the group, hardly varied."""
-    d = CALCIUM["PUNCTATE"]["diameter"].draw(rng) * rng.normal(1, 0.1, len(sites)).clip(0.75, 1.25)
-    stamp_spheres(out, sites / mm, d / 2 / mm, d * rng.uniform(0.85, 1.15, len(sites)))
+    size = CALCIUM["PUNCTATE"]["diameter"].draw(pen.rng) * pen.rng.normal(1, 0.1, len(sites)).clip(0.75, 1.25)
+    pen.spheres(sites, size, size * pen.rng.uniform(0.85, 1.15, len(sites)))
 
 
-def _specks(
-    out: np.ndarray, sites: np.ndarray, mm: float, rng: np.random.Generator, heading: float, room: float
-) -> None:
+def _specks(pen: Pen, sites: np.ndarray) -> None:
     """Pleomorphic: every speck is a chain of unequal grains, no two alike in size, outline or brightness."""
-    d = CALCIUM["PLEOMORPHIC"]["diameter"]
-    # Small specks are the most frequent.
-    size = d.low + (d.high - d.low) * rng.random(len(sites)) ** rng.uniform(1.2, 2.5)
-    centres, radii, peaks = [], [], []
+    rng, p = pen.rng, CALCIUM["PLEOMORPHIC"]
+    # Small specks are the most frequent, and powder lies between them.
+    size = p["diameter"].low + (p["diameter"].high - p["diameter"].low) * rng.random(len(sites)) ** rng.uniform(1.2, 3)
+    centres, widths, peaks = [], [], []
     for site, s in zip(sites, size, strict=True):
         n = int(rng.integers(3, 8))
-        r = s * rng.uniform(0.14, 0.32, n)
         walk = np.cumsum(rng.normal(0, s * 0.22, (n, 2)) * rng.uniform(0.4, 1.4, 2), axis=0)
         centres.append(site + walk - walk.mean(axis=0))
-        radii.append(r)
-        peaks.append(np.full(n, s * rng.uniform(0.5, 1.4)) * rng.uniform(0.7, 1.1, n))
-    stamp_spheres(out, np.concatenate(centres) / mm, np.concatenate(radii) / mm, np.concatenate(peaks))
+        widths.append(s * rng.uniform(0.28, 0.64, n))
+        peaks.append(s * rng.uniform(0.4, 1.4) * rng.uniform(0.7, 1.1, n))
+    powder = sites[rng.integers(0, len(sites), len(sites))] + rng.normal(0, 0.9, sites.shape)
+    centres.append(powder)
+    widths.append(rng.uniform(0.08, 0.2, len(powder)))
+    peaks.append(rng.uniform(0.08, 0.25, len(powder)))
+    pen.spheres(np.concatenate(centres), np.concatenate(widths), np.concatenate(peaks))
 
 
-def _haze(out: np.ndarray, sites: np.ndarray, mm: float, rng: np.random.Generator, heading: float, room: float) -> None:
+def _haze(pen: Pen, sites: np.ndarray) -> None:
     """Amorphous: powder too fine to have a shape, over a faint veil."""
     p = CALCIUM["AMORPHOUS"]
-    d = p["diameter"].many(rng, len(sites))
-    stamp_spheres(out, sites / mm, d / 2 / mm, d)
-    out[:] = ndimage.gaussian_filter(out, p["blur"].draw(rng) / mm, truncate=3)
-    veil = ndimage.gaussian_filter(out, 0.6 / mm, truncate=3)
-    out *= 1.6  # blur spreads what the specks hold; the contrast range is meant for what is seen
-    out += rng.uniform(0.3, 1.0) * veil
+    size = p["diameter"].many(pen.rng, len(sites))
+    pen.spheres(sites, size, size)
+    pen.out[:] = pen.soften(p["blur"].draw(pen.rng))
+    veil = pen.soften(0.6)
+    pen.out[:] = 1.6 * pen.out + pen.rng.uniform(0.3, 1.0) * veil  # blur took from the peaks what 1.6 gives back
 
 
-def _discs(
-    out: np.ndarray, sites: np.ndarray, mm: float, rng: np.random.Generator, heading: float, room: float
-) -> None:
-    p = CALCIUM["ROUND_AND_REGULAR"]["diameter"]
-    for site in sites:
-        d = p.draw(rng)
-        stamp_body(out, site / mm, d / 2 / mm, d, rng=rng, aspect=rng.uniform(1, 1.15))
+def _discs(pen: Pen, sites: np.ndarray) -> None:
+    """Round and regular: smooth, well-defined, of unequal size."""
+    for site, d in zip(sites, CALCIUM["ROUND_AND_REGULAR"]["diameter"].many(pen.rng, len(sites)), strict=True):
+        stamp_body(pen.out, site / pen.mm, d / 2 / pen.mm, d, rng=pen.rng, aspect=pen.rng.uniform(1, 1.15))
 
 
-def _hollow(token: str, **how: float) -> Callable[..., None]:
+def _hollow(token: str, *, ragged: float) -> Callable[[Pen, np.ndarray], None]:
     """A drawing function for bodies with a lucent centre."""
     p = CALCIUM[token]
 
-    def draw(
-        out: np.ndarray, sites: np.ndarray, mm: float, rng: np.random.Generator, heading: float, room: float
-    ) -> None:
+    def draw(pen: Pen, sites: np.ndarray) -> None:
+        rng = pen.rng
         for site in sites:
-            d = min(p["diameter"].draw(rng), room * 0.6)
+            d = min(p["diameter"].draw(rng), pen.room * 0.6)
             wall = p["wall"].draw(rng)
             share = min(2 * wall / d, 0.8) if p["wall"].unit == "mm" else wall
-            options = dict(how)
-            if token == "SKIN":
-                options["corners"] = int(rng.integers(0, 8)) if rng.random() < 0.7 else 0
-                options["corners"] *= options["corners"] > 3
-            if token == "DYSTROPHIC" and rng.random() < 0.35:
+            if token == "DYSTROPHIC" and rng.random() < 0.25:
                 share = 1.0  # a solid plate
-            if token == "EGGSHELL":
-                options["gaps"] = float(rng.choice([0.0, 0.0, 0.2, 0.4]))
             chord = d * np.sqrt(1 - (1 - share) ** 2) if share < 1 else d * 0.6
-            stamp_body(out, site / mm, d / 2 / mm, chord, rng=rng, wall=share, aspect=rng.uniform(1, 1.3), **options)  # type: ignore[arg-type]
+            stamp_body(
+                pen.out,
+                site / pen.mm,
+                d / 2 / pen.mm,
+                chord,
+                rng=rng,
+                wall=share,
+                aspect=rng.uniform(1, 1.3),
+                ragged=ragged,
+                corners=int(rng.choice([0, 0, 4, 5, 6, 7])) if token == "SKIN" else 0,
+                gaps=float(rng.choice([0.0, 0.0, 0.2, 0.4])) if token == "EGGSHELL" else 0.0,
+            )
 
     return draw
 
 
-def _popcorn(
-    out: np.ndarray, sites: np.ndarray, mm: float, rng: np.random.Generator, heading: float, room: float
-) -> None:
-    """Coarse: lumps grown together, with clefts between them."""
-    p = CALCIUM["COARSE"]
+def _popcorn(pen: Pen, sites: np.ndarray) -> None:
+    """Coarse: unequal lumps grown together, with clefts between them."""
+    rng, p = pen.rng, CALCIUM["COARSE"]
     for site in sites:
-        d = min(p["diameter"].draw(rng), room * 0.6)
-        n = int(6 + 3 * d)
-        angle, dist = rng.uniform(0, TAU, n), d / 2 * np.sqrt(rng.random(n)) * 0.8
+        d = min(p["diameter"].draw(rng), pen.room * 0.6)
+        n = int(10 + 6 * d)
+        angle, dist = rng.uniform(0, TAU, n), d / 2 * np.sqrt(rng.random(n)) * 0.85
         lumps = site + np.stack([dist * np.sin(angle), dist * np.cos(angle) * rng.uniform(0.6, 1)], 1)
-        r = p["lump"].many(rng, n) * min(1, d / 3)
-        stamp_spheres(out, lumps / mm, r / mm, 2 * r * rng.uniform(0.6, 1.3, n))
+        width = 2 * p["lump"].many(rng, n) * rng.uniform(0.4, 1, n) * min(1, d / 3)
+        pen.spheres(lumps, width, width * rng.uniform(0.5, 1.4, n))
 
 
-def _rods(out: np.ndarray, sites: np.ndarray, mm: float, rng: np.random.Generator, heading: float, room: float) -> None:
+def _rods(pen: Pen, sites: np.ndarray) -> None:
     """Large rod-like: smooth cigars along the ducts, all towards the nipple, thinner at the ends."""
-    p = CALCIUM["LARGE_RODLIKE"]
+    rng, p = pen.rng, CALCIUM["LARGE_RODLIKE"]
     for site in sites:
-        d, length = p["diameter"].draw(rng), min(p["length"].draw(rng), room * 0.7)
-        path, _ = wander(rng, site, rng.normal(heading, 0.2), length, step=mm, bend=0.15)
+        width, length = p["diameter"].draw(rng), min(p["length"].draw(rng), pen.room * 0.7)
+        path, _ = wander(rng, site, rng.normal(pen.heading, 0.13), length, step=pen.mm, bend=0.25)
         path += site - path.mean(axis=0)
-        taper = np.sqrt(np.clip(1 - np.linspace(-1, 1, len(path)) ** 4, 0.05, 1))
-        stamp_spheres(out, path / mm, d / 2 / mm * taper, d * taper)
+        taper = np.sqrt(np.clip(1 - np.linspace(-1, 1, len(path)) ** 8, 0.1, 1))
+        pen.spheres(path, width * taper, width * taper)
 
 
-def _milk(out: np.ndarray, sites: np.ndarray, mm: float, rng: np.random.Generator, heading: float, room: float) -> None:
+def _milk(pen: Pen, sites: np.ndarray) -> None:
     """Milk of calcium: teacups, hollow side up, where the beam is level; round smudges where it comes from above."""
-    p = CALCIUM["MILK_OF_CALCIUM"]
-    if rng.random() < 0.6:
-        for site in sites:
-            d = p["diameter"].draw(rng)
-            stamp_crescent(out, site / mm, d / 2 / mm, d * 0.6, level=rng.uniform(0.2, 0.8))
+    size = CALCIUM["MILK_OF_CALCIUM"]["diameter"].many(pen.rng, len(sites))
+    if pen.rng.random() < 0.6:
+        for site, d in zip(sites, size, strict=True):
+            level = pen.rng.uniform(0.2, 0.8)
+            stamp_crescent(pen.out, site / pen.mm, d / 2 / pen.mm, d * 0.6, level=level)
     else:
-        d = p["diameter"].many(rng, len(sites))
-        stamp_spheres(out, sites / mm, d / 2 / mm, d * 0.35)
-        out[:] = ndimage.gaussian_filter(out, 0.2 / mm, truncate=3)
+        pen.spheres(sites, size, size * 0.35)
+        pen.out[:] = pen.soften(0.2)
 
 
-def _duct_tree(
-    out: np.ndarray, mm: float, rng: np.random.Generator, start: np.ndarray, heading: float, room: float
-) -> None:
-    """Fine linear branching: a broken, uneven cast of a duct and its branches."""
-    p = CALCIUM["FINE_LINEAR_BRANCHING"]
-    length = min(p["length"].draw(rng), room * 0.9)
-    width = p["diameter"].draw(rng)
-    way = rng.normal(heading, 0.3)
-    start = start - length / 2 * np.array([np.sin(way), np.cos(way)])
-    branches = [(start, way, length)]
-    for depth in range(3):
-        grown = []
-        for origin, towards, reach in branches:
-            path, ways = wander(rng, origin, towards, reach, step=mm, bend=0.35)
-            ragged = np.repeat(rng.normal(0, 0.05, (len(path) // 3 + 1, 2)), 3, axis=0)[: len(path)]
-            there = broken(rng, len(path), p["piece"].draw(rng) / mm, rng.uniform(0.45, 0.8))
-            bumps = np.repeat(rng.uniform(0.55, 1.25, len(path) // 4 + 1), 4)[: len(path)]
-            d = width * 0.85**depth * bumps * there
-            on = d > 0.06
-            stamp_spheres(out, (path + ragged)[on] / mm, d[on] / 2 / mm, d[on] * rng.uniform(0.8, 1.2))
-            for _ in range(int(rng.integers(1, 3)) if depth < 2 else 0):
-                at = int(rng.integers(len(path) // 5, len(path)))
-                side = rng.choice([-1.0, 1.0]) * rng.uniform(0.4, 1.0)
-                grown.append((path[at], ways[at] + side, reach * rng.uniform(0.25, 0.55)))
-        branches = grown
+def _ducts(pen: Pen, sites: np.ndarray) -> None:
+    """Fine linear branching: the broken, uneven casts of ducts and of their branches."""
+    rng, p = pen.rng, CALCIUM["FINE_LINEAR_BRANCHING"]
+    for site in sites:
+        length = min(p["length"].draw(rng), pen.room * 0.9)
+        width = p["diameter"].draw(rng)
+        way = rng.normal(pen.heading, 0.3)
+        branches = [(site - length / 2 * np.array([np.sin(way), np.cos(way)]), way, length)]
+        for depth in range(3):
+            grown = []
+            for origin, towards, reach in branches:
+                path, ways = wander(rng, origin, towards, reach, step=pen.mm, bend=0.4)
+                n = len(path)
+                there = broken(rng, n, p["piece"].draw(rng) / pen.mm, rng.uniform(0.4, 0.75))
+                bumps = np.repeat(rng.uniform(0.5, 1.3, n // 4 + 1), 4)[:n]
+                shaken = path + np.repeat(rng.normal(0, 0.05, (n // 3 + 1, 2)), 3, axis=0)[:n]
+                size = width * 0.85**depth * bumps * there
+                on = size > 0.06
+                pen.spheres(shaken[on], size[on], size[on] * rng.uniform(0.8, 1.2))
+                for _ in range(int(rng.integers(1, 3)) if depth < 2 else 0):
+                    at = int(rng.integers(n // 5, n))
+                    side = rng.choice([-1.0, 1.0]) * rng.uniform(0.3, 0.85)  # branches point away from the nipple
+                    grown.append((path[at], ways[at] + side, reach * rng.uniform(0.25, 0.55)))
+            branches = grown
 
 
-def _vessels(
-    out: np.ndarray, mm: float, rng: np.random.Generator, count: int, middle: np.ndarray, room: float
-) -> np.ndarray:
-    """Vascular: both walls of a curving artery, broken each in its own places."""
-    p = CALCIUM["VASCULAR"]
+def _vessels(pen: Pen, count: int, middle: np.ndarray) -> np.ndarray:
+    """Vascular: both walls of a curving artery, broken each in its own places. Returns (N, 3): row, column, width."""
+    rng, p = pen.rng, CALCIUM["VASCULAR"]
     courses = []
     for k in range(count):
         width = p["diameter"].draw(rng) * (1 if k == 0 else 0.7)
-        length = room * rng.uniform(0.8, 1.6)
-        path, ways = wander(rng, middle, rng.uniform(0, TAU), length, step=mm, bend=rng.uniform(0.4, 1.1))
-        path += middle + rng.normal(0, 1.0, 2) * (k > 0) * room / 8 - path[len(path) // 2]
+        length = pen.room * rng.uniform(0.8, 1.6)
+        path, ways = wander(rng, middle, rng.uniform(0, TAU), length, step=pen.mm, bend=rng.uniform(0.4, 1.1))
+        n = len(path)
+        path += middle + rng.normal(0, pen.room / 8, 2) * (k > 0) - path[n // 2]
         across = np.stack([np.cos(ways), -np.sin(ways)], 1) * width / 2
-        share = rng.uniform(0.45, 0.9)
-        stretch = broken(rng, len(path), len(path) / 3, rng.uniform(0.6, 1.0))  # some stretches are free of calcium
-        wall = p["wall"].draw(rng)
+        stretch = broken(rng, n, n / 3, rng.uniform(0.6, 1.0))  # some stretches are free of calcium
+        share, wall = rng.uniform(0.45, 0.9), p["wall"].draw(rng)
         for side in (-1, 1):
-            there = broken(rng, len(path), p["piece"].draw(rng) / mm, share) * stretch
-            rough = np.repeat(rng.uniform(0.7, 1.2, len(path) // 3 + 1), 3)[: len(path)]
-            d = wall * rough * there
-            on = d > 0.05
-            stamp_spheres(out, (path + side * across)[on] / mm, d[on] / 2 / mm, d[on] * 1.5)
-        flecks = np.flatnonzero(rng.random(len(path)) < 0.02)  # plaques in the wall towards the reader
+            there = broken(rng, n, p["piece"].draw(rng) / pen.mm, share) * stretch
+            size = wall * np.repeat(rng.uniform(0.6, 1.3, n // 4 + 1), 4)[:n] * there
+            on = size > 0.05
+            pen.spheres((path + side * across)[on], size[on], size[on] * 1.5)
+        flecks = np.flatnonzero(rng.random(n) < 0.02)  # plaques in the wall towards the reader
         spots = path[flecks] + across[flecks] * rng.uniform(-0.8, 0.8, (len(flecks), 1))
-        stamp_spheres(out, spots / mm, rng.uniform(0.05, 0.15, len(flecks)) / mm, 0.2)
-        courses.append(np.column_stack([path, np.full(len(path), width)]))
+        pen.spheres(spots, rng.uniform(0.1, 0.3, len(flecks)), 0.2)
+        courses.append(np.column_stack([path, np.full(n, width)]))
     return np.concatenate(courses)
 
 
-_DRAW: dict[str, Callable[..., None]] = {
+_DRAW: dict[str, Callable[[Pen, np.ndarray], None]] = {
     "AMORPHOUS": _haze,
     "COARSE": _popcorn,
-    "DYSTROPHIC": _hollow("DYSTROPHIC", ragged=0.16),
+    "DYSTROPHIC": _hollow("DYSTROPHIC", ragged=0.12),
     "EGGSHELL": _hollow("EGGSHELL", ragged=0.02),
+    "FINE_LINEAR_BRANCHING": _ducts,
     "LARGE_RODLIKE": _rods,
     "LUCENT_CENTERED": _hollow("LUCENT_CENTERED", ragged=0.03),
     "MILK_OF_CALCIUM": _milk,

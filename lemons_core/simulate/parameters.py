@@ -34,11 +34,11 @@ FINE_MM = 0.05  # calcium is drawn at this spacing or finer: half the smallest s
 TISSUE: dict[str, Range] = {
     "slope": Range(2.6, 3.4, "", "power spectrum 1/f^slope of mammograms (Burgess 2001, doi:10.1118/1.1355308)"),
     "base": Range(0.28, 0.52, "grey", "fatty tissue on film scans, from dark to well exposed"),
-    "gland": Range(0.08, 0.24, "grey", "fibroglandular tissue is brighter than fat; widest on high-contrast film"),
-    "texture": Range(0.020, 0.050, "grey", "standard deviation of the cloudy texture within one tissue"),
-    "fibre": Range(0.008, 0.026, "grey", "standard deviation of the oriented streaks"),
+    "gland": Range(0.08, 0.26, "grey", "fibroglandular tissue is brighter than fat; widest on high-contrast film"),
+    "texture": Range(0.014, 0.034, "grey", "standard deviation of the cloudy texture within one tissue"),
+    "fibre": Range(0.006, 0.018, "grey", "standard deviation of the oriented streaks"),
     "fibre_stretch": Range(1.8, 4.0, "", "length to width of the streaks: they run along the ducts"),
-    "ligament": Range(0.015, 0.055, "grey", "Cooper's ligaments stay below most calcium, yet cross and add up"),
+    "ligament": Range(0.012, 0.045, "grey", "Cooper's ligaments stay below most calcium, yet cross and add up"),
     "ligament_width": Range(0.12, 0.45, "mm", "thin sheets seen edge-on"),
     "ligament_length": Range(4, 20, "mm", "from one fat lobule to across the picture"),
     "ligaments": Range(0, 7, "per 4 cm2", "few in dense tissue, a net in fat"),
@@ -111,7 +111,7 @@ CALCIUM: dict[str, dict[str, Range]] = {
         "count": Range(5, 30, "", "five or more in a group"),
         "diameter": Range(0.20, 0.80, "mm", "fine pleomorphic to coarse heterogeneous"),
         "contrast": Range(0.35, 0.75, "grey/mm", "brightness differs from speck to speck"),
-        "extent": Range(3.0, 11.0, "mm", "a group"),
+        "extent": Range(3.0, 13.0, "mm", "a group"),
     },
     "PUNCTATE": {
         "count": Range(5, 22, "", "a group of dots"),
@@ -121,7 +121,7 @@ CALCIUM: dict[str, dict[str, Range]] = {
     },
     "FINE_LINEAR_BRANCHING": {
         "count": Range(1, 3, "", "ducts that are cast"),
-        "diameter": Range(0.12, 0.40, "mm", "thinner than 0.5 mm by definition"),
+        "diameter": Range(0.10, 0.32, "mm", "thinner than 0.5 mm by definition"),
         "length": Range(5.0, 14.0, "mm", "of one duct tree"),
         "piece": Range(0.5, 2.5, "mm", "the cast is broken"),
         "contrast": Range(0.55, 1.00, "grey/mm", "lines blur less than dots and are dense"),
@@ -144,7 +144,7 @@ CALCIUM: dict[str, dict[str, Range]] = {
         "count": Range(1, 2, "", "mostly one cyst or oil cyst"),
         "diameter": Range(2.0, 8.0, "mm", "wall of a sphere of 2-10 mm"),
         "wall": Range(0.12, 0.50, "mm", "thinner than 1 mm by definition"),
-        "contrast": Range(0.25, 0.50, "grey/mm", "thin rim, bright only where seen edge-on"),
+        "contrast": Range(0.10, 0.25, "grey/mm", "a thin loose shell, bright only where seen edge-on"),
         "extent": Range(5.0, 10.0, "mm", ""),
     },
     "COARSE": {
@@ -157,7 +157,7 @@ CALCIUM: dict[str, dict[str, Range]] = {
     "LARGE_RODLIKE": {
         "count": Range(2, 7, "", "several, all pointing to the nipple"),
         "diameter": Range(0.50, 1.00, "mm", "0.5 mm or more parts them from fine linear"),
-        "length": Range(3.0, 12.0, "mm", "smooth and unbroken"),
+        "length": Range(3.0, 10.0, "mm", "smooth and unbroken"),
         "contrast": _PER_MM,
         "extent": Range(7.0, 15.0, "mm", "along several ducts"),
     },

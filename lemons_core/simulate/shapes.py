@@ -88,8 +88,9 @@ def stamp_body(
         value = outer - np.sqrt(np.clip(inner**2 - (dist / rim) ** 2, 0, None))
         value /= np.sqrt(1 - inner**2)
     if gaps:
-        wave = sum(np.cos(k * angle + rng.uniform(0, TAU)) / k for k in (1, 2, 3))
-        value = value * np.clip((wave - np.quantile(wave, gaps)) * 4 + 0.5, 0.15, 1)
+        wave = np.sum([np.cos(k * angle + rng.uniform(0, TAU)) / k for k in (1, 2, 3)], axis=0)
+        there = np.clip((wave - np.quantile(wave, gaps)) * 3 + 0.5, 0.1, 1)
+        value *= 1 - (1 - there) * np.clip(dist / rim * 2 - 1, 0, 1)  # the middle is the wall in front and behind
     part = canvas[ys, xs]
     np.maximum(part, (peak * value).astype(np.float32), out=part)
 
@@ -130,7 +131,7 @@ def wander(
     """
     n = max(2, round(length / step))
     t = np.linspace(0, 1, n)
-    turn = sum(rng.normal() / k * np.sin(np.pi * k * t + rng.uniform(0, TAU)) for k in (1, 2, 3))
+    turn = np.sum([rng.normal() / k * np.sin(np.pi * k * t + rng.uniform(0, TAU)) for k in (1, 2, 3)], axis=0)
     headings = heading + bend * (turn - turn[n // 2])
     moves = step * np.stack([np.sin(headings), np.cos(headings)], axis=1)
     path = np.cumsum(moves, axis=0)

@@ -6,6 +6,8 @@ from scipy import fft, ndimage
 from lemons_core.simulate.parameters import GLAND_SHARE, SCENE, TISSUE
 from lemons_core.simulate.shapes import TAU, stamp_spheres, wander
 
+Path = tuple[np.ndarray, float, np.ndarray | float]  # points (N, 2) in mm, width in mm, contrast
+
 
 def power_noise(
     shape: tuple[int, int],
@@ -42,10 +44,8 @@ def power_noise(
     return (field - field.mean()) / (field.std() + np.float32(1e-6))
 
 
-def blurred_lines(
-    shape: tuple[int, int], spacing_mm: float, paths: list[tuple[np.ndarray, float, float]], soft_mm: float
-) -> np.ndarray:
-    """Soft tubes along paths, `(points (N, 2) in mm, width in mm, contrast)` each, as (H, W) float32 contrast."""
+def blurred_lines(shape: tuple[int, int], spacing_mm: float, paths: list[Path], soft_mm: float) -> np.ndarray:
+    """Soft tubes along paths, as (H, W) float32 contrast."""
     out = np.zeros(shape, np.float32)
     for points, width, contrast in paths:
         stamp_spheres(out, points / spacing_mm, np.full(len(points), width / 2 / spacing_mm), contrast)
@@ -81,9 +81,14 @@ def tissue(
     gland = ndimage.gaussian_filter(coarse, 0.2 / spacing_mm, truncate=2) - np.float32(
         np.quantile(inner[::7], 1 - share)
     )
-    gland = 1 / (1 + np.exp(gland * np.float32(-rng.uniform(2.0, 7.0))))
+    # A mammogram is a projection: sheets of gland at several depths add up, so that few borders are sharp.
+    second = power_noise(shape, spacing_mm, slope + 0.3, rng, angle=angle, stretch=1.5, longest_mm=25)
+    steep = np.float32(rng.uniform(1.2, 4.5))
+    gland = np.float32(0.6) / (1 + np.exp(-steep * gland)) + np.float32(0.4) / (
+        1 + np.exp(-steep * (0.6 * gland + 0.7 * second))
+    )
     out = np.float32(TISSUE["base"].draw(rng)) + np.float32(TISSUE["gland"].draw(rng)) * gland
-    out += np.float32(TISSUE["texture"].draw(rng)) * cloud * (0.5 + 0.5 * gland)
+    out += np.float32(TISSUE["texture"].draw(rng)) * cloud * (0.6 + 0.4 * gland)
     out += np.float32(TISSUE["fibre"].draw(rng)) * streak
 
     # The zero lines of a smooth field make a net of thin curved sheets like Cooper's ligaments; streaks break it.
@@ -92,7 +97,7 @@ def tissue(
     out += np.float32(TISSUE["ligament"].draw(rng)) * ridge * np.clip(streak, 0, 1.5) * (1.1 - 0.8 * gland)
 
     size = np.array(shape) * spacing_mm
-    paths = []
+    paths: list[Path] = []
     for _ in range(int(rng.poisson(TISSUE["ligaments"].draw(rng) * area))):
         length = TISSUE["ligament_length"].draw(rng)
         heading = rng.normal(angle, 0.6)
@@ -128,8 +133,8 @@ def distractors(
     """
     size = np.array(shape) * spacing_mm
     long = float(np.hypot(*size))
-    thin: list[tuple[np.ndarray, float, float]] = []
-    wide: list[tuple[np.ndarray, float, float]] = []
+    thin: list[Path] = []
+    wide: list[Path] = []
     if rng.random() < SCENE["vessel"] * chance:
         points, _ = wander(rng, rng.random(2) * size, rng.uniform(0, TAU), long, step=spacing_mm, bend=0.7)
         wide.append((points, TISSUE["vessel_width"].draw(rng), TISSUE["vessel"].draw(rng)))
