@@ -1,0 +1,146 @@
+"""The value that every picture becomes, and what the readers share: size limits, grey from colour, named errors."""
+
+import logging
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+from PIL import Image
+
+from ..errors import ImageError
+from ..terms import Laterality, View
+
+MIN_SIDE = 16
+NO_SPACING = "No pixel spacing is known: sizes in millimetres cannot be given."
+LOSSY = "Lossy compression: fine calcifications may be altered."
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A mammogram or a crop of one, ready for display and for a model.
+
+    pixels : (H, W) float32, 0-1, read-only, bright = dense
+    spacing_mm : mm per pixel at the detector or film, None when unknown
+    spacing_source : the DICOM element or file field it comes from, "unknown" without one
+    laterality, view : as the file says, None when it does not
+    format : what the file is, for display, such as "DICOM (JPEG 2000)" or "PNG 16 bit"
+    header : harmless facts for display, from a fixed list; never names, identifiers, dates or free text
+    notes : what was done on reading
+    warnings : what a reader of the picture must know
+    """
+
+    pixels: np.ndarray = field(repr=False)
+    spacing_mm: float | None
+    spacing_source: str
+    laterality: Laterality | None
+    view: View | None
+    format: str
+    header: Mapping[str, str]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        pixels = np.asarray(self.pixels, dtype=np.float32).view()
+        pixels.flags.writeable = False
+        object.__setattr__(self, "pixels", pixels)
+        object.__setattr__(self, "header", MappingProxyType(dict(self.header)))
+
+    def __reduce__(self) -> tuple[type["Picture"], tuple[object, ...]]:
+        # Caches and worker processes pickle: neither a mapping proxy nor a read-only flag survives that by itself.
+        return Picture, (self.pixels, self.spacing_mm, self.spacing_source, self.laterality, self.view, self.format,
+                         dict(self.header), self.notes, self.warnings)  # fmt: skip
+
+
+def check_size(width: int, height: int, frames: int, where: str, max_pixels: int) -> None:
+    """Refuse, before anything is decoded, what cannot be one mammogram.
+
+    Raises
+    ------
+    ImageError : zero size, several frames, more than max_pixels, or a side under 16 pixels
+    """
+    if width <= 0 or height <= 0:
+        raise ImageError("The picture has zero size", where=where, todo="Export it again.")
+    if frames > 1:
+        raise ImageError(
+            f"The file holds more than one frame ({frames:,})",
+            where=where,
+            todo="Tomosynthesis and page stacks are not read: export one 2D view.",
+        )
+    if width * height > max_pixels:
+        raise ImageError(
+            f"The picture has too many pixels: {width:,} x {height:,}, the limit is {max_pixels:,}",
+            where=where,
+            todo="Crop it or scale it down.",
+        )
+    if min(width, height) < MIN_SIDE:
+        raise ImageError(
+            f"The picture is too small to be a mammogram or a crop: {width} x {height} pixels",
+            where=where,
+            todo=f"Give one with at least {MIN_SIDE} pixels a side.",
+        )
+
+
+def grey_from_rgb(rgb: np.ndarray, high: float, notes: list[str], warnings: list[str]) -> np.ndarray:
+    """Luma of a colour picture, (H, W, 3) with values 0-high to (H, W) float32 0-1. Source: ITU-R BT.601."""
+    step = max(1, min(rgb.shape[:2]) // 256)
+    sample = rgb[::step, ::step]
+    # Grey scans saved as colour JPEG stray by a grey level or two.
+    colourful = float(np.mean(sample.max(axis=2) - sample.min(axis=2))) > 0.015 * high
+    notes.append("colour converted to grey" if colourful else "grey picture stored as colour, converted to grey")
+    if colourful:
+        warnings.append("A colour picture: a mammogram is grey.")
+    grey = np.zeros(rgb.shape[:2], np.float32)
+    for channel, weight in enumerate((0.299, 0.587, 0.114)):
+        grey += rgb[..., channel] * np.float32(weight / high)
+    return np.minimum(grey, 1, out=grey)
+
+
+def warn_if_flat(pixels: np.ndarray, warnings: list[str]) -> None:
+    if pixels.min() == pixels.max():
+        warnings.append("All pixels have the same value: nothing can be seen.")
+
+
+# What pydicom, its decoders and Pillow raise for damaged files, by name, so that an error of our own kind or an
+# interrupt is never taken for one. Only calls into those libraries belong inside `decoding`.
+_DECODER_ERRORS = (
+    OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError,
+    AssertionError, struct.error, zlib.error, Image.DecompressionBombError,
+)  # fmt: skip
+
+_reading: ContextVar[bool] = ContextVar("lemons_reading", default=False)
+
+
+def _not_ours(record: logging.LogRecord) -> bool:
+    return not _reading.get()
+
+
+# pydicom logs the full traceback of every decoder that gives up, and element values that break a rule. While we read,
+# and only in the thread that reads, these are dropped: the ImageError says what a user needs.
+for _logger in ("pydicom", "pydicom.pixels.decoders.base", "pydicom.pixels.utils"):
+    logging.getLogger(_logger).addFilter(_not_ours)
+
+
+@contextmanager
+def decoding(what: str, where: str) -> Iterator[None]:
+    """Turn what the decoding libraries raise into one ImageError, and keep their log records to ourselves."""
+    token = _reading.set(True)
+    try:
+        yield
+    except _DECODER_ERRORS as error:
+        todo = "Copy or download it again, or open it in a viewer to see whether it is whole."
+        raise ImageError(f"{what} is damaged or cut short", where=where, todo=todo) from error
+    except MemoryError as error:
+        raise ImageError("The picture does not fit in memory", where=where, todo="Crop or scale it.") from error
+    finally:
+        _reading.reset(token)
+
+
+def in_blocks(function: Callable[[slice], None], rows: int, step: int = 256) -> None:
+    """Call function(slice) for bands of rows: index arrays cost 8 bytes a pixel, so they are made band by band."""
+    for start in range(0, rows, step):
+        function(slice(start, start + step))
