@@ -3,7 +3,7 @@
 import logging
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -85,21 +85,6 @@ def check_size(width: int, height: int, frames: int, where: str, max_pixels: int
         )
 
 
-def grey_from_rgb(rgb: np.ndarray, high: float, notes: list[str], warnings: list[str]) -> np.ndarray:
-    """Luma of a colour picture, (H, W, 3) with values 0-high to (H, W) float32 0-1. Source: ITU-R BT.601."""
-    step = max(1, min(rgb.shape[:2]) // 256)
-    sample = rgb[::step, ::step]
-    # Grey scans saved as colour JPEG stray by a grey level or two.
-    colourful = float(np.mean(sample.max(axis=2) - sample.min(axis=2))) > 0.015 * high
-    notes.append("colour converted to grey" if colourful else "grey picture stored as colour, converted to grey")
-    if colourful:
-        warnings.append("A colour picture: a mammogram is grey.")
-    grey = np.zeros(rgb.shape[:2], np.float32)
-    for channel, weight in enumerate((0.299, 0.587, 0.114)):
-        grey += rgb[..., channel] * np.float32(weight / high)
-    return np.minimum(grey, 1, out=grey)
-
-
 def warn_if_flat(pixels: np.ndarray, warnings: list[str]) -> None:
     if pixels.min() == pixels.max():
         warnings.append("All pixels have the same value: nothing can be seen.")
@@ -138,9 +123,3 @@ def decoding(what: str, where: str) -> Iterator[None]:
         raise ImageError("The picture does not fit in memory", where=where, todo="Crop or scale it.") from error
     finally:
         _reading.reset(token)
-
-
-def in_blocks(function: Callable[[slice], None], rows: int, step: int = 256) -> None:
-    """Call function(slice) for bands of rows: index arrays cost 8 bytes a pixel, so they are made band by band."""
-    for start in range(0, rows, step):
-        function(slice(start, start + step))

@@ -12,7 +12,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from .picture import LOSSY, NO_SPACING, Picture, check_size, decoding, grey_from_rgb, warn_if_flat
+from .grey import grey_from_rgb
+from .picture import LOSSY, NO_SPACING, Picture, check_size, decoding, warn_if_flat
 
 # The plugins are called directly, not through Image.open: its guard against bombs is a global limit of the process,
 # ours is an argument, and no other format can slip in.
