@@ -188,10 +188,11 @@ def _popcorn(pen: Pen, sites: np.ndarray) -> None:
     rng, p = pen.rng, CALCIUM["COARSE"]
     for site in sites:
         d = min(p["diameter"].draw(rng), pen.room * 0.6)
-        n = int(10 + 6 * d)
-        angle, dist = rng.uniform(0, TAU, n), d / 2 * np.sqrt(rng.random(n)) * 0.85
+        stamp_body(pen.out, site / pen.mm, d / 2.8 / pen.mm, d * 0.15, rng=rng, ragged=0.15)
+        n = int(8 + 4 * d)
+        angle, dist = rng.uniform(0, TAU, n), d / 2 * np.sqrt(rng.random(n)) * 0.75
         lumps = site + np.stack([dist * np.sin(angle), dist * np.cos(angle) * rng.uniform(0.6, 1)], 1)
-        width = 2 * p["lump"].many(rng, n) * rng.uniform(0.4, 1, n) * min(1, d / 3)
+        width = 2 * p["lump"].many(rng, n) * rng.uniform(0.5, 1, n) * min(1, d / 3)
         pen.spheres(lumps, width, width * rng.uniform(0.5, 1.4, n))
 
 
@@ -255,8 +256,8 @@ def _vessels(pen: Pen, count: int, middle: np.ndarray) -> np.ndarray:
         n = len(path)
         path += middle + rng.normal(0, pen.room / 8, 2) * (k > 0) - path[n // 2]
         across = np.stack([np.cos(ways), -np.sin(ways)], 1) * width / 2
-        stretch = broken(rng, n, n / 3, rng.uniform(0.6, 1.0))  # some stretches are free of calcium
-        share, wall = rng.uniform(0.45, 0.9), p["wall"].draw(rng)
+        stretch = broken(rng, n, n / 3, rng.uniform(0.7, 1.0))  # some stretches are free of calcium
+        share, wall = rng.uniform(0.55, 0.95), p["wall"].draw(rng)
         for side in (-1, 1):
             there = broken(rng, n, p["piece"].draw(rng) / pen.mm, share) * stretch
             size = wall * np.repeat(rng.uniform(0.6, 1.3, n // 4 + 1), 4)[:n] * there

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from lemons_core.errors import DataError
 from lemons_core.simulate.calcium import contrast_of, draw_kind
-from lemons_core.simulate.film import LOOKS, area_mean, blemish, characteristic, fine_factor, grain
+from lemons_core.simulate.film import LOOKS, area_mean, blemish, characteristic, film_border, fine_factor, grain
 from lemons_core.simulate.parameters import TISSUE, VISIBLE_GREY, VISIBLE_SIGMA
 from lemons_core.simulate.shapes import TAU
 from lemons_core.simulate.tissue import blurred_lines, distractors, edges, tissue
@@ -77,6 +77,9 @@ def simulate_crop(
     image = tissue(shape, spacing_mm, scene, density=density or int(scene.integers(1, 5)))
     image += distractors(shape, spacing_mm, scene)
     image, inside = edges(image, spacing_mm, scene)
+    border = film_border(shape, spacing_mm, device) if look == "film" else None
+    if border:
+        inside &= ~border.where
     psf = camera["psf"].draw(device)
     insertions: list[Insertion] = []
     if tokens:
@@ -90,6 +93,8 @@ def simulate_crop(
     pixels, mask, seen = develop(image, insertions, curve, noise, spacing_mm, inside)
     if look == "film":
         pixels = blemish(pixels, spacing_mm, device)
+    if border:
+        pixels = np.where(border.where, border.grey, pixels)
     return SimulatedCrop(np.clip(pixels, 0, 1), mask, seen)
 
 
@@ -187,8 +192,9 @@ def develop(
     seen, mask = [], np.zeros(image.shape, bool)
     for one in insertions:
         shown = (characteristic(image + one.contrast * inside, *curve) - characteristic(image, *curve)) / limit
-        # One pixel above the limit may be chance; three, or a tenth of what was drawn, are a finding.
-        if np.count_nonzero(shown > 1) >= max(3, 0.02 * np.count_nonzero(one.contrast > 0.01)):
+        # A few pixels above the limit may be chance; the eye needs a share of what was drawn to name its kind.
+        drawn = np.count_nonzero(one.contrast > 0.25 * one.contrast.max())
+        if np.count_nonzero(shown > 1) >= max(4, 0.15 * drawn):
             seen.append(one.token)
             mask |= shown > 0.5
     return pixels, mask, tuple(seen)

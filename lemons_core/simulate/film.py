@@ -1,5 +1,7 @@
 """From tissue and calcium to a picture: characteristic curve, grain, digitiser, and what lies on the film."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy import ndimage
 
@@ -51,7 +53,7 @@ def blemish(
     chance: float = 1.0,
     dust_count: int | None = None,
 ) -> np.ndarray:
-    """Dust, hairs, scratches and the film's own edge, all sharp: they lie on the film, not in the breast.
+    """Dust, hairs and scratches, all sharp: they lie on the film, not in the breast.
 
     Every kind comes with its chance in SCENE times `chance`; `dust_count` sets the number of specks instead.
     """
@@ -85,11 +87,21 @@ def blemish(
         dust = area_mean(marks, factor)
         dark = rng.random() < 0.12  # a scratch may take the emulsion off: brighter; a fold may press it: darker
         out = np.clip(out - 0.6 * dust, 0.01, None) if dark else out + dust * (1.05 - out).clip(0.2, 1)
-    if rng.random() < SCENE["film_edge"] * chance:
-        side, width = int(rng.integers(4)), int(rng.uniform(0.5, 5) / spacing_mm)
-        bright = rng.uniform(0.75, 1.0) if rng.random() < 0.7 else rng.uniform(0, 0.1)
-        turned = np.rot90(out, side).copy()
-        turned[:width] = bright
-        turned[width : width + 2] = (turned[width : width + 2] + bright) / 2
-        out = np.rot90(turned, -side)
     return np.ascontiguousarray(out, dtype=np.float32)
+
+
+class Border(NamedTuple):
+    """Where the film has ended, (H, W) bool, and the grey that the digitiser sees there."""
+
+    where: np.ndarray
+    grey: np.float32
+
+
+def film_border(shape: tuple[int, int], spacing_mm: float, rng: np.random.Generator) -> Border | None:
+    """The edge of the film along one side of the picture, with its chance in SCENE, else None."""
+    if rng.random() >= SCENE["film_edge"]:
+        return None
+    side, width = int(rng.integers(4)), int(rng.uniform(0.5, 5) / spacing_mm)
+    where = np.zeros(shape, bool)
+    np.rot90(where, side)[:width] = True  # a view: changes `where`
+    return Border(where, np.float32(rng.uniform(0.75, 1.0) if rng.random() < 0.7 else rng.uniform(0, 0.1)))

@@ -194,8 +194,8 @@ SATURATION: dict[str, float] = {"small": 0.45, "large": 0.60}  # highest contras
 LARGE = frozenset({"COARSE", "DYSTROPHIC", "EGGSHELL", "LARGE_RODLIKE", "LUCENT_CENTERED", "ROUND_AND_REGULAR"})
 
 # An insertion counts when an eye can see it: its peak is above both limits.
-VISIBLE_GREY = 0.025  # the median peak of normal tissue is 0.03 grey; below it nothing stands out
-VISIBLE_SIGMA = 2.5  # times the local standard deviation of fine structure and noise
+VISIBLE_GREY = 0.03  # the median peak of normal tissue; below it nothing stands out
+VISIBLE_SIGMA = 3.0  # times the local standard deviation of fine structure and noise
 
 
 def parameter_table() -> list[dict[str, str | float]]:

@@ -75,7 +75,7 @@ def stamp_body(
     rim = np.full_like(angle, radius)
     if ragged:
         for k in range(2, 9):
-            rim *= 1 + ragged * rng.normal() / np.sqrt(k) * np.cos(k * angle + rng.uniform(0, TAU))
+            rim *= 1 + ragged * 1.4 * rng.normal() / k**0.9 * np.cos(k * angle + rng.uniform(0, TAU))
     if corners:
         step = TAU / corners
         rim *= np.cos(step / 2) / np.cos(np.mod(angle, step) - step / 2)

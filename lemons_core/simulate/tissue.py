@@ -94,7 +94,12 @@ def tissue(
     # The zero lines of a smooth field make a net of thin curved sheets like Cooper's ligaments; streaks break it.
     net = power_noise(shape, spacing_mm, 3.3, rng, angle=angle, stretch=1.6, longest_mm=10)
     ridge = np.clip(1 - np.abs(net) / np.float32(rng.uniform(0.05, 0.12)), 0, None)
-    out += np.float32(TISSUE["ligament"].draw(rng)) * ridge * np.clip(streak, 0, 1.5) * (1.1 - 0.8 * gland)
+    out += (
+        np.float32(TISSUE["ligament"].draw(rng))
+        * ridge
+        * np.clip(streak + np.float32(0.5), 0, 1.6)
+        * (1.1 - 0.8 * gland)
+    )
 
     size = np.array(shape) * spacing_mm
     paths: list[Path] = []
@@ -185,7 +190,7 @@ def edges(image: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> tup
         points, _ = wander(
             rng, rng.random(2) * size, rng.uniform(0, TAU), float(np.hypot(*size)), step=spacing_mm, bend=0.3
         )
-        line = blurred_lines((h, w), spacing_mm, [(points, rng.uniform(0.4, 1.5), rng.uniform(0.05, 0.2))], 0.1)
+        line = blurred_lines((h, w), spacing_mm, [(points, rng.uniform(0.4, 1.5), rng.uniform(0.04, 0.12))], 0.1)
         image = image + line
     return image.astype(np.float32), inside
 
