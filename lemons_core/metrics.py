@@ -1,11 +1,22 @@
 """Reference labels and probabilities to figures, each with the interval that belongs to it.
 
-Only numpy: a page or the command line can ask for a figure without loading a learning library.
+Only numpy and pandas: a page or the command line can ask for a figure without loading a learning library. Labels are
+0 or 1 (1 malignant, or the class in question), probabilities 0-1, both of shape (N,). Intervals are 95 % and come from
+drawing whole patients: two views of one lesion are not two independent facts.
 """
 
+from collections.abc import Iterator, Sequence
 from math import sqrt
 
+import numpy as np
+import pandas as pd
+
+from lemons_core.errors import DataError
+
 _Z95 = 1.959963984540054  # standard normal quantile of a two-sided 95 % interval
+_CHUNK = 4_000_000  # cells of one bootstrap table: 32 MB, whatever the number of patients or scores
+
+Interval = list[float]  # [value, low, high]
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
@@ -22,3 +33,231 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     spread = _Z95 * sqrt(share * (1 - share) / n + _Z95**2 / (4 * n**2))
     scale = 1 + _Z95**2 / n
     return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+def auc(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Area under the ROC curve; ties count half. nan when only one class is present."""
+    positive, negative = _by_score(*_checked(labels, probabilities))
+    return float(_auc(positive[None], negative[None])[0])
+
+
+def average_precision(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Precision averaged over the positives, without interpolation; nan without positives."""
+    positive, negative = _by_score(*_checked(labels, probabilities))
+    return float(_average_precision(positive[None], negative[None])[0])
+
+
+def brier(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean squared distance of probability and label: 0 perfect, 0.25 for a constant 0.5."""
+    labels, probabilities = _checked(labels, probabilities)
+    return float(np.mean((probabilities - labels) ** 2))
+
+
+def ece(labels: np.ndarray, probabilities: np.ndarray, *, bins: int = 10) -> float:
+    """Expected calibration error over bins of equal width: mean distance of stated and seen share, 0-1.
+
+    Small tables cannot reach 0: a perfect model scores about 0.03 with 300 rows.
+
+    Source: Guo et al. 2017, arXiv:1706.04599.
+    """
+    table = reliability(labels, probabilities, bins=bins)
+    return float((table["n"] * (table["share"] - table["probability"]).abs()).sum() / table["n"].sum())
+
+
+def reliability(labels: np.ndarray, probabilities: np.ndarray, *, bins: int = 10) -> pd.DataFrame:
+    """Stated against seen share: one row a non-empty bin of equal width.
+
+    Returns
+    -------
+    Columns low, high (edges), n, probability (mean stated), share (seen), share_low, share_high (Wilson).
+    """
+    labels, probabilities = _checked(labels, probabilities)
+    place = np.minimum((probabilities * bins).astype(int), bins - 1)
+    n = np.bincount(place, minlength=bins)
+    hits = np.bincount(place, weights=labels, minlength=bins)
+    stated = np.bincount(place, weights=probabilities, minlength=bins)
+    rows = []
+    for i in np.flatnonzero(n):
+        low, high = wilson(int(hits[i]), int(n[i]))
+        rows.append((i / bins, (i + 1) / bins, int(n[i]), stated[i] / n[i], hits[i] / n[i], low, high))
+    return pd.DataFrame(rows, columns=["low", "high", "n", "probability", "share", "share_low", "share_high"])
+
+
+def thresholds(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
+    """Counts and rates at every threshold that changes a decision: ROC, precision-recall and slider in one table.
+
+    Returns
+    -------
+    One row a threshold, falling; a row counts as positive when its probability reaches it. Columns threshold, tp, fp,
+    fn, tn, sensitivity, specificity, precision, accuracy. The first row (threshold inf) calls nothing positive.
+    """
+    labels, probabilities = _checked(labels, probabilities)
+    levels = np.unique(probabilities)[::-1]
+    positive, negative = (part[::-1] for part in _by_score(labels, probabilities))
+    tp = np.concatenate([[0], np.cumsum(positive)]).astype(int)
+    fp = np.concatenate([[0], np.cumsum(negative)]).astype(int)
+    fn, tn = tp[-1] - tp, fp[-1] - fp
+    with np.errstate(invalid="ignore"):
+        return pd.DataFrame(
+            {
+                "threshold": np.concatenate([[np.inf], levels]),
+                "tp": tp,
+                "fp": fp,
+                "fn": fn,
+                "tn": tn,
+                "sensitivity": tp / (tp + fn),
+                "specificity": tn / (tn + fp),
+                "precision": np.where(tp + fp > 0, tp / np.maximum(tp + fp, 1), 1.0),
+                "accuracy": (tp + tn) / len(labels),
+            }
+        )
+
+
+def score(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    patients: Sequence[str] | np.ndarray | pd.Series,
+    *,
+    threshold: float = 0.5,
+    replicates: int = 1000,
+    seed: int = 0,
+) -> dict[str, object]:
+    """Every figure of one set of predictions, ready for JSON.
+
+    Parameters
+    ----------
+    patients : (N,) whose row it is; whole patients are drawn with replacement
+    threshold : probability from which a row is called positive
+
+    Returns
+    -------
+    n, patients; auc, average_precision, accuracy as [value, low, high]; sensitivity, specificity and their `_interval`
+    [low, high]; threshold, brier, ece. A figure that cannot be computed (one class only) is None.
+
+    Raises
+    ------
+    DataError : no rows, lengths differ, labels other than 0 and 1, probabilities outside 0-1
+    """
+    labels, probabilities = _checked(labels, probabilities)
+    codes, _ = pd.factorize(np.asarray(patients, dtype=object))
+    if len(codes) != len(labels) or (codes < 0).any():
+        raise DataError("Every prediction needs a patient", where=f"{len(labels)} predictions")
+    draws = np.concatenate(list(_replicates(labels, probabilities, codes, threshold, replicates, seed)))
+    low, high = _quantiles(draws)
+    values = _figures(*(part[None] for part in _by_score(labels, probabilities)), probabilities, threshold)[0]
+    triple = [_numbers(v, lo, hi) for v, lo, hi in zip(values, low, high, strict=True)]
+    return {
+        "n": len(labels),
+        "patients": int(codes.max()) + 1,
+        "auc": triple[0],
+        "average_precision": triple[1],
+        "accuracy": triple[2],
+        "sensitivity": triple[3] and triple[3][0],
+        "sensitivity_interval": triple[3] and triple[3][1:],
+        "specificity": triple[4] and triple[4][0],
+        "specificity_interval": triple[4] and triple[4][1:],
+        "threshold": float(threshold),
+        "brier": brier(labels, probabilities),
+        "ece": ece(labels, probabilities),
+    }
+
+
+def score_labels(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    patients: Sequence[str] | np.ndarray | pd.Series,
+    names: Sequence[str],
+    **options: float,
+) -> dict[str, dict[str, object]]:
+    """`score` for each column of a multi-label table.
+
+    Parameters
+    ----------
+    labels : (N, L) of 0, 1, or nan where the label is not known (those rows are left out of that column)
+    probabilities : (N, L)
+    names : the L labels
+    """
+    patients = np.asarray(patients, dtype=object)
+    result = {}
+    for name, label, probability in zip(names, np.asarray(labels, float).T, np.asarray(probabilities).T, strict=True):
+        known = ~np.isnan(label)
+        result[name] = score(label[known], probability[known], patients[known], **options)  # type: ignore[arg-type]
+    return result
+
+
+def _checked(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    labels, probabilities = np.asarray(labels, dtype=float), np.asarray(probabilities, dtype=float)
+    if labels.ndim != 1 or labels.shape != probabilities.shape or not len(labels):
+        raise DataError("Labels and probabilities do not fit", where=f"{labels.shape} and {probabilities.shape}")
+    if not np.isin(labels, (0, 1)).all():
+        raise DataError("Labels must be 0 or 1")
+    if not ((probabilities >= 0) & (probabilities <= 1)).all():
+        raise DataError("Probabilities must lie within 0-1")
+    return labels, probabilities
+
+
+def _by_score(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positives and negatives at each distinct probability, rising; both of shape (U,)."""
+    _, place = np.unique(probabilities, return_inverse=True)
+    return np.bincount(place, weights=labels), np.bincount(place, weights=1 - labels)
+
+
+def _replicates(
+    labels: np.ndarray, probabilities: np.ndarray, codes: np.ndarray, threshold: float, replicates: int, seed: int
+) -> Iterator[np.ndarray]:
+    """Figures of bootstrap draws, some (B, 5) at a time.
+
+    A draw only changes how often each patient counts, so it is one row of a matrix product: times drawn (B, patients)
+    by counts at each score (patients, scores). That is 1000 replicates for the price of a few.
+    """
+    from scipy.sparse import csr_array
+
+    levels, place = np.unique(probabilities, return_inverse=True)
+    people = int(codes.max()) + 1
+    shape = (people, len(levels))
+    positive = csr_array((labels, (codes, place)), shape=shape).T.tocsr()
+    negative = csr_array((1 - labels, (codes, place)), shape=shape).T.tocsr()
+    rng = np.random.default_rng(seed)
+    step = max(1, _CHUNK // max(shape))
+    for start in range(0, replicates, step):
+        size = min(step, replicates - start)
+        drawn = rng.integers(0, people, size=(size, people)) + people * np.arange(size)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=size * people).reshape(size, people).T.astype(float)
+        yield _figures((positive @ times).T, (negative @ times).T, levels, threshold)
+
+
+def _figures(positive: np.ndarray, negative: np.ndarray, scores: np.ndarray, threshold: float) -> np.ndarray:
+    """AUC, average precision, accuracy, sensitivity, specificity: (B, 5) from counts (B, U) at rising scores."""
+    called = np.unique(scores) >= threshold
+    tp, tn = positive[:, called].sum(1), negative[:, ~called].sum(1)
+    all_positive, all_negative = positive.sum(1), negative.sum(1)
+    with np.errstate(invalid="ignore"):
+        rates = [(tp + tn) / (all_positive + all_negative), tp / all_positive, tn / all_negative]
+    return np.stack([_auc(positive, negative), _average_precision(positive, negative), *rates], axis=1)
+
+
+def _auc(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+    below = np.cumsum(negative, axis=1) - negative / 2
+    with np.errstate(invalid="ignore"):
+        return (positive * below).sum(1) / (positive.sum(1) * negative.sum(1))
+
+
+def _average_precision(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+    tp = np.cumsum(positive[:, ::-1], axis=1)
+    called = np.maximum(tp + np.cumsum(negative[:, ::-1], axis=1), 1)
+    with np.errstate(invalid="ignore"):
+        return (positive[:, ::-1] * tp / called).sum(1) / positive.sum(1)
+
+
+def _quantiles(draws: np.ndarray) -> tuple[list[float], list[float]]:
+    """2.5 % and 97.5 % of each column; draws without one of the classes are left out."""
+    bounds = []
+    for column in draws.T:
+        known = column[np.isfinite(column)]
+        bounds.append(np.quantile(known, [0.025, 0.975]) if len(known) else np.full(2, np.nan))
+    low, high = np.array(bounds).T
+    return low.tolist(), high.tolist()
+
+
+def _numbers(value: float, low: float, high: float) -> Interval | None:
+    return [float(value), float(low), float(high)] if np.isfinite([value, low, high]).all() else None
