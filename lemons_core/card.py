@@ -1,0 +1,76 @@
+"""The model card: what a model is, what it was trained on, how well it does, and where it ends.
+
+Preprocessing is rebuilt from the card, and weights whose SHA-256 differs from it are refused: no card, no model.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from lemons_core.errors import ModelError
+
+CARD_NAME = "card.json"
+WEIGHTS_NAME = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Facts of one trained image model.
+
+    labels : outputs in their order, "calcification" first, then the groups
+    spacing_mm : pixel spacing that every input is resampled to
+    tile_px : side of the square tiles seen in training
+    background_mm, contrast_mm : Gaussian sigmas of the local normalisation
+    trained_on : one phrase shown beside every number
+    simulated : True when no real image was seen
+    training : settings and the seed
+    metrics : held-out results; every entry names its n
+    """
+
+    name: str
+    architecture: str
+    labels: tuple[str, ...]
+    spacing_mm: float
+    tile_px: int
+    background_mm: float
+    contrast_mm: float
+    trained_on: str
+    simulated: bool
+    created: str = ""
+    training: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    limits: tuple[str, ...] = ()
+    sha256: str = ""
+
+
+def read_card(directory: Path) -> ModelCard:
+    """Read `card.json` of a model folder; raises ModelError when it is missing or damaged."""
+    path = Path(directory) / CARD_NAME
+    todo = "Give the folder that `python -m lemons_core train --out` wrote."
+    try:
+        raw = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ModelError("There is no model card", where=str(path), todo=todo) from error
+    except ValueError as error:
+        raise ModelError("The model card is damaged", where=str(path), todo=todo) from error
+    known = {entry.name for entry in fields(ModelCard)}
+    if not isinstance(raw, dict) or set(raw) != known:
+        odd = sorted(set(raw) ^ known) if isinstance(raw, dict) else ["everything"]
+        raise ModelError(f"The model card does not fit this version: {', '.join(odd)}", where=str(path), todo=todo)
+    return ModelCard(**{key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()})
+
+
+def write_card(directory: Path, card: ModelCard) -> None:
+    """Write the card beside the weights, whole or not at all."""
+    path = Path(directory) / CARD_NAME
+    fresh = path.with_suffix(".tmp")
+    fresh.write_text(json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    os.replace(fresh, path)
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

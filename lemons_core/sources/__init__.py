@@ -1,0 +1,1 @@
+"""Where the images lie on disk, found by what the files say of themselves."""

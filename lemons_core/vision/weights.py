@@ -1,0 +1,76 @@
+"""Weights on disk: safetensors, strict, checked against the model card."""
+
+import os
+import threading
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from lemons_core.card import WEIGHTS_NAME, ModelCard, read_card, sha256_of, write_card
+from lemons_core.config import SHIPPED_MODEL
+from lemons_core.errors import ModelError
+from lemons_core.vision.model import LABELS, CalcificationNet
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network ready to predict, its card, and the lock that a heat map holds while its hooks are in the network."""
+
+    network: CalcificationNet
+    card: ModelCard
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+
+def read_model(directory: str | Path = SHIPPED_MODEL) -> Model:
+    """Read a model folder; the same folder is read once a process as long as its weights do not change.
+
+    Raises
+    ------
+    ModelError : card or weights missing, damaged, or not belonging together
+    """
+    directory = Path(directory)
+    card = read_card(directory)
+    path = directory / WEIGHTS_NAME
+    if not path.is_file():
+        raise ModelError("The weights are missing", where=str(path), todo="Copy the whole model folder, both files.")
+    return _read_checked(directory.resolve(), card.sha256, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _read_checked(directory: Path, sha256: str, _changed: int) -> Model:
+    card, path = read_card(directory), directory / WEIGHTS_NAME
+    if sha256_of(path) != sha256:
+        raise ModelError(
+            "The weights are not those of the card: the SHA-256 differs",
+            where=str(path),
+            todo="The file is damaged or exchanged; get the model folder again.",
+        )
+    if card.labels != LABELS:
+        raise ModelError(f"The model has other outputs: {', '.join(card.labels)}", where=str(directory))
+    network = CalcificationNet()
+    try:
+        state = {key: value.float() if value.is_floating_point() else value for key, value in load_file(path).items()}
+        network.load_state_dict(state, strict=True)
+    except (SafetensorError, RuntimeError) as error:
+        raise ModelError("The weights do not fit the network", where=str(path)) from error
+    return Model(network.eval().to(memory_format=torch.channels_last), card)
+
+
+def write_model(directory: str | Path, network: CalcificationNet, card: ModelCard) -> ModelCard:
+    """Write weights (fp16) and card; returns the card with the SHA-256 filled in."""
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    path, fresh = directory / WEIGHTS_NAME, directory / f"{WEIGHTS_NAME}.tmp"
+    state = {
+        key: (value.half() if value.is_floating_point() else value).contiguous().cpu()
+        for key, value in network.state_dict().items()
+    }
+    save_file(state, fresh)
+    card = replace(card, sha256=sha256_of(fresh))
+    os.replace(fresh, path)
+    write_card(directory, card)
+    return card
