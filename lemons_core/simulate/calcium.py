@@ -83,12 +83,12 @@ def draw_kind(
     distribution: str,
     room_mm: float,
     heading: float,
-) -> tuple[np.ndarray, np.ndarray | None]:
+) -> tuple[np.ndarray, list[np.ndarray]]:
     """Draw one kind of calcium.
 
     Returns
     -------
-    thickness : (H, W) float32 in mm, and for VASCULAR the path of the vessel (N, 3): row, column, width in mm
+    thickness (H, W) float32 in mm; for VASCULAR the courses of the vessels, (N, 3) each: row, column, width in mm
     """
     p = CALCIUM[token]
     out = np.zeros(shape, np.float32)
@@ -103,7 +103,7 @@ def draw_kind(
         rng, count, distribution=distribution, extent_mm=p["extent"].draw(rng), room_mm=room_mm, heading=heading
     )
     _DRAW[token](pen, middle_mm + places)
-    return out, None
+    return out, []
 
 
 def contrast_of(token: str, thickness: np.ndarray, rng: np.random.Generator, *, gain: float = 1.0) -> np.ndarray:
@@ -245,7 +245,7 @@ def _ducts(pen: Pen, sites: np.ndarray) -> None:
             branches = grown
 
 
-def _vessels(pen: Pen, count: int, middle: np.ndarray) -> np.ndarray:
+def _vessels(pen: Pen, count: int, middle: np.ndarray) -> list[np.ndarray]:
     """Vascular: both walls of a curving artery, broken each in its own places. Returns (N, 3): row, column, width."""
     rng, p = pen.rng, CALCIUM["VASCULAR"]
     courses = []
@@ -267,7 +267,7 @@ def _vessels(pen: Pen, count: int, middle: np.ndarray) -> np.ndarray:
         spots = path[flecks] + across[flecks] * rng.uniform(-0.8, 0.8, (len(flecks), 1))
         pen.spheres(spots, rng.uniform(0.1, 0.3, len(flecks)), 0.2)
         courses.append(np.column_stack([path, np.full(n, width)]))
-    return np.concatenate(courses)
+    return courses
 
 
 _DRAW: dict[str, Callable[[Pen, np.ndarray], None]] = {

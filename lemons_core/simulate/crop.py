@@ -11,8 +11,8 @@ from lemons_core.simulate.calcium import contrast_of, draw_kind
 from lemons_core.simulate.film import LOOKS, area_mean, blemish, characteristic, film_border, fine_factor, grain
 from lemons_core.simulate.parameters import TISSUE, VISIBLE_GREY, VISIBLE_SIGMA
 from lemons_core.simulate.shapes import TAU
-from lemons_core.simulate.tissue import blurred_lines, distractors, edges, tissue
-from lemons_core.terms import DISTRIBUTION, MORPHOLOGY
+from lemons_core.simulate.tissue import add_lines, distractors, edges, tissue
+from lemons_core.terms import DISTRIBUTION, MORPHOLOGY, Laterality, View
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def simulate_crop(
     ------
     DataError : an unknown token, distribution, density or look
     """
-    _check(tokens, distribution, density, look)
+    check_words(tokens, distribution, density, look)
     scene, ink, device = (np.random.default_rng(s) for s in rng.integers(0, 2**63, 3))
     camera = LOOKS[look]
     shape = (size_px, size_px)
@@ -81,16 +81,25 @@ def simulate_crop(
     if border:
         inside &= ~border.where
     psf = camera["psf"].draw(device)
-    insertions: list[Insertion] = []
-    if tokens:
-        room = size_px * spacing_mm * 0.8
-        middle = _middle(inside, ink) * spacing_mm
-        insertions = draw_insertions(
-            tokens, shape, spacing_mm, ink, middle_mm=middle, distribution=distribution, room_mm=room, psf_mm=psf
-        )
     curve = camera["gamma"].draw(device), camera["gain"].draw(device), camera["offset"].draw(device)
     noise = grain(shape, device, camera)
-    pixels, mask, seen = develop(image, insertions, curve, noise, spacing_mm, inside)
+    mask = np.zeros(shape, bool)
+    seen: tuple[str, ...] = ()
+    if tokens:
+        insertions = draw_insertions(
+            tokens,
+            shape,
+            spacing_mm,
+            ink,
+            middle_mm=_middle(inside, ink) * spacing_mm,
+            distribution=distribution,
+            room_mm=size_px * spacing_mm * 0.8,
+            psf_mm=psf,
+        )
+        image = image + sum_vessels(insertions) * inside
+        mask, seen = judge(image, insertions, curve, noise, spacing_mm, inside)
+        image = image + sum_calcium(insertions) * inside
+    pixels = characteristic(image, *curve) + noise
     if look == "film":
         pixels = blemish(pixels, spacing_mm, device)
     if border:
@@ -129,7 +138,7 @@ def draw_insertions(
     out = []
     for k, token in enumerate(tokens):
         place = middle_mm + rng.normal(0, room_mm / 12, 2) * (k > 0)
-        thickness, course = draw_kind(
+        thickness, courses = draw_kind(
             token,
             fine_shape,
             fine_mm,
@@ -153,51 +162,58 @@ def draw_insertions(
                 part, factor
             )
         vessel = np.zeros(shape, np.float32)
-        if course is not None:
-            steps = course[:: max(1, round(spacing_mm / fine_mm))]
-            vessel = blurred_lines(
-                shape, spacing_mm, [(steps[:, :2], steps[0, 2] * 1.1, TISSUE["vessel"].draw(rng))], 0.2
-            )
+        for line in courses:
+            steps = line[:: max(1, round(spacing_mm / fine_mm)), :2]
+            add_lines(vessel, spacing_mm, [(steps, line[0, 2] * 1.1, TISSUE["vessel"].draw(rng))], 0.2)
         out.append(Insertion(token, contrast, vessel))
     return out
 
 
-def develop(
+def sum_vessels(insertions: Sequence[Insertion]) -> np.ndarray:
+    """The vessels around the calcium, (H, W) float32."""
+    return np.maximum.reduce([one.vessel for one in insertions])
+
+
+def sum_calcium(insertions: Sequence[Insertion]) -> np.ndarray:
+    """The contrast of all calcium, (H, W) float32; where kinds overlap, the denser one."""
+    return np.maximum.reduce([one.contrast for one in insertions])
+
+
+def judge(
     image: np.ndarray,
     insertions: Sequence[Insertion],
     curve: tuple[float, float, float],
     noise: np.ndarray,
     spacing_mm: float,
     inside: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Bring tissue and calcium onto film and judge what can be seen.
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Judge which calcium an eye can see: its contrast on the film must clear both limits of the parameter table.
 
-    Calcium counts where its contrast, as it is on the film, clears both limits of the parameter table.
+    Parameters
+    ----------
+    image : (H, W) float32 tissue before film, without the calcium
+    curve, noise : what the film does to it
+    inside : (H, W) bool, where calcium can lie
 
     Returns
     -------
-    pixels (H, W) float32; mask (H, W) bool of visible calcium; tokens that are visible
+    mask (H, W) bool of visible calcium; the tokens that are visible
     """
-    for one in insertions:
-        image = image + one.vessel
-    bare = characteristic(image, *curve) + noise
-    if not insertions:
-        return bare, np.zeros(image.shape, bool), ()
-    total = np.maximum.reduce([one.contrast for one in insertions]) * inside
-    pixels = characteristic(image + total, *curve) + noise
+    without = characteristic(image, *curve)
+    bare = without + noise
     fine = bare - ndimage.gaussian_filter(bare, 0.4 / spacing_mm, truncate=2)
     # The spread of fine structure where the calcium lies: the eye's noise.
     local = np.sqrt(ndimage.uniform_filter(fine**2, max(3, round(4 / spacing_mm))))
     limit = np.maximum(VISIBLE_GREY, VISIBLE_SIGMA * local)
     seen, mask = [], np.zeros(image.shape, bool)
     for one in insertions:
-        shown = (characteristic(image + one.contrast * inside, *curve) - characteristic(image, *curve)) / limit
+        shown = (characteristic(image + one.contrast * inside, *curve) - without) / limit
         # A few pixels above the limit may be chance; the eye needs a share of what was drawn to name its kind.
         drawn = np.count_nonzero(one.contrast > 0.25 * one.contrast.max())
         if np.count_nonzero(shown > 1) >= max(4, 0.15 * drawn):
             seen.append(one.token)
             mask |= shown > 0.5
-    return pixels, mask, tuple(seen)
+    return mask, tuple(seen)
 
 
 def _middle(inside: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -211,12 +227,17 @@ def _middle(inside: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return best
 
 
-def _check(tokens: Sequence[str], distribution: str, density: int | None, look: str) -> None:
+def check_words(
+    tokens: Sequence[str], distribution: str, density: int | None, look: str, *, laterality: str = "L", view: str = "CC"
+) -> None:
+    """Raise DataError for a word that the simulation does not know."""
     for value, known, name in (
         *((t, MORPHOLOGY, "token") for t in tokens),
         (distribution, DISTRIBUTION, "distribution"),
         (density, (None, 1, 2, 3, 4), "density"),
         (look, tuple(LOOKS), "look"),
+        (laterality, tuple(Laterality), "laterality"),
+        (view, tuple(View), "view"),
     ):
         if value not in known:
             raise DataError(f"Unknown {name} {value!r}", where="simulation", todo=f"Known: {known}.")

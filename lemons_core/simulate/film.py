@@ -50,32 +50,28 @@ def blemish(
     spacing_mm: float,
     rng: np.random.Generator,
     *,
-    chance: float = 1.0,
     dust_count: int | None = None,
 ) -> np.ndarray:
     """Dust, hairs and scratches, all sharp: they lie on the film, not in the breast.
 
-    Every kind comes with its chance in SCENE times `chance`; `dust_count` sets the number of specks instead.
+    Every kind comes with its chance in SCENE; `dust_count` sets the number of specks instead.
     """
     h, w = image.shape
     factor = fine_factor(spacing_mm)
     mm = spacing_mm / factor
     size = np.array([h, w]) * spacing_mm
     marks = np.zeros((h * factor, w * factor), np.float32)
-    n = (
-        dust_count
-        if dust_count is not None
-        else (FILM["dust_count"].whole(rng) if rng.random() < SCENE["dust"] * chance else 0)
-    )
-    for _ in range(n):
+    if dust_count is None:
+        dust_count = FILM["dust_count"].whole(rng) if rng.random() < SCENE["dust"] else 0
+    for _ in range(dust_count):
         grains = int(rng.integers(1, 4))
         r = FILM["dust_size"].many(rng, grains) / 2
         spread = rng.random(2) * size + rng.normal(0, 0.07, (grains, 2))
         stamp_spheres(marks, spread / mm, r / mm, FILM["dust"].draw(rng))
-    if rng.random() < SCENE["hair"] * chance:
+    if rng.random() < SCENE["hair"]:
         path, _ = wander(rng, rng.random(2) * size, rng.uniform(0, TAU), rng.uniform(1, 6), step=mm, bend=1.5)
         stamp_spheres(marks, path / mm, np.full(len(path), 0.03 / mm), rng.uniform(0.05, 0.3))
-    if rng.random() < SCENE["scratch"] * chance:
+    if rng.random() < SCENE["scratch"]:
         heading = rng.uniform(0, TAU)
         for _ in range(int(rng.integers(1, 4))):
             path, _ = wander(rng, rng.random(2) * size, rng.normal(heading, 0.1), rng.uniform(3, 25), step=mm, bend=0.1)

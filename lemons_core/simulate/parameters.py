@@ -34,7 +34,7 @@ FINE_MM = 0.05  # calcium is drawn at this spacing or finer: half the smallest s
 TISSUE: dict[str, Range] = {
     "slope": Range(2.6, 3.4, "", "power spectrum 1/f^slope of mammograms (Burgess 2001, doi:10.1118/1.1355308)"),
     "base": Range(0.28, 0.52, "grey", "fatty tissue on film scans, from dark to well exposed"),
-    "gland": Range(0.08, 0.26, "grey", "fibroglandular tissue is brighter than fat; widest on high-contrast film"),
+    "gland": Range(0.10, 0.28, "grey", "fibroglandular tissue is brighter than fat; widest on high-contrast film"),
     "texture": Range(0.014, 0.034, "grey", "standard deviation of the cloudy texture within one tissue"),
     "fibre": Range(0.006, 0.018, "grey", "standard deviation of the oriented streaks"),
     "fibre_stretch": Range(1.8, 4.0, "", "length to width of the streaks: they run along the ducts"),
@@ -95,6 +95,24 @@ DIGITAL: dict[str, Range] = {
     "gain": Range(0.9, 1.4, "", "processing for presentation raises contrast"),
 }
 
+VIEW: dict[str, Range] = {
+    "height": Range(180, 200, "mm", "18 x 24 cm film, cut to the breast"),
+    "width": Range(110, 130, "mm", "as above"),
+    "depth": Range(0.62, 0.88, "of the width", "from the chest wall to the nipple"),
+    "fade": Range(12, 32, "mm", "the breast thins towards its skin, and film shows it ever darker"),
+    "muscle": Range(0.06, 0.20, "grey", "the pectoral muscle is brighter than fat"),
+    "dust": Range(8, 30, "", "specks on a whole film, most of them seen on the black"),
+    "margin": Range(1.2, 2.0, "mm", "a reader's outline stays clear of the calcium"),
+}
+# Free diameter in mm that a lesion takes in a whole view, by distribution.
+ROOM_MM: dict[str, float] = {
+    "CLUSTERED": 16.0,
+    "LINEAR": 22.0,
+    "SEGMENTAL": 28.0,
+    "REGIONAL": 30.0,
+    "DIFFUSELY_SCATTERED": 44.0,
+}
+
 # Calcium: count, diameter and contrast by kind. Contrast is grey per mm of calcium before blur; film patches show peaks
 # of .07/.13/.23 (10/50/90 %) at widths of .28/.42/.73 mm, which 0.35-0.6 per mm reproduces.
 _PER_MM = Range(0.35, 0.65, "grey/mm", "fitted to peak against width on film")
@@ -124,7 +142,7 @@ CALCIUM: dict[str, dict[str, Range]] = {
         "diameter": Range(0.10, 0.32, "mm", "thinner than 0.5 mm by definition"),
         "length": Range(5.0, 14.0, "mm", "of one duct tree"),
         "piece": Range(0.5, 2.5, "mm", "the cast is broken"),
-        "contrast": Range(0.55, 1.00, "grey/mm", "lines blur less than dots and are dense"),
+        "contrast": Range(0.65, 1.15, "grey/mm", "lines blur less than dots and are dense"),
         "extent": Range(2.0, 6.0, "mm", "neighbouring ducts of one lobe"),
     },
     "ROUND_AND_REGULAR": {
@@ -204,6 +222,7 @@ def parameter_table() -> list[dict[str, str | float]]:
         "tissue": TISSUE,
         "gland share": {f"density {k}": v for k, v in GLAND_SHARE.items()},
         "film": FILM,
+        "view": VIEW,
         "digital": {k: v for k, v in DIGITAL.items() if v != FILM[k]},
         **CALCIUM,
     }

@@ -44,12 +44,18 @@ def power_noise(
     return (field - field.mean()) / (field.std() + np.float32(1e-6))
 
 
-def blurred_lines(shape: tuple[int, int], spacing_mm: float, paths: list[Path], soft_mm: float) -> np.ndarray:
-    """Soft tubes along paths, as (H, W) float32 contrast."""
-    out = np.zeros(shape, np.float32)
+def add_lines(out: np.ndarray, spacing_mm: float, paths: list[Path], soft_mm: float) -> None:
+    """Add soft tubes to `out` (H, W) in place; where two cross, their contrasts add up."""
+    pad = int(3 * soft_mm / spacing_mm) + 2
     for points, width, contrast in paths:
-        stamp_spheres(out, points / spacing_mm, np.full(len(points), width / 2 / spacing_mm), contrast)
-    return ndimage.gaussian_filter(out, soft_mm / spacing_mm, truncate=3) if paths else out
+        px, reach = points / spacing_mm, int(width / 2 / spacing_mm) + pad
+        top, left = np.maximum(np.floor(px.min(axis=0)).astype(int) - reach, 0)
+        bottom, right = np.minimum(np.ceil(px.max(axis=0)).astype(int) + reach, out.shape)
+        if top >= bottom or left >= right:
+            continue
+        part = np.zeros((bottom - top, right - left), np.float32)
+        stamp_spheres(part, px - (top, left), np.full(len(px), width / 2 / spacing_mm), contrast)
+        out[top:bottom, left:right] += ndimage.gaussian_filter(part, soft_mm / spacing_mm, truncate=3)
 
 
 def tissue(
@@ -73,9 +79,10 @@ def tissue(
     streak = power_noise(
         shape, spacing_mm, slope - 0.4, rng, angle=angle, stretch=TISSUE["fibre_stretch"].draw(rng), longest_mm=12
     )
-    coarse = power_noise(shape, spacing_mm, 3.8, rng, longest_mm=25) + 0.35 * cloud + 0.25 * streak
+    whole = gland_where is not None
+    coarse = power_noise(shape, spacing_mm, 3.8, rng, longest_mm=60 if whole else 25) + 0.35 * cloud + 0.25 * streak
     if gland_where is not None:
-        coarse = coarse + 1.6 * gland_where.astype(np.float32)
+        coarse = 0.9 * coarse + 2.2 * gland_where.astype(np.float32)
     share = GLAND_SHARE[density].draw(rng)
     inner = coarse if gland_where is None else coarse[gland_where > -1]
     gland = ndimage.gaussian_filter(coarse, 0.2 / spacing_mm, truncate=2) - np.float32(
@@ -109,9 +116,9 @@ def tissue(
         points, _ = wander(rng, rng.random(2) * size, heading, length, step=spacing_mm * 0.7, bend=rng.uniform(0, 0.5))
         fade = np.sin(np.linspace(0, np.pi, len(points))) ** 0.5
         paths.append((points, TISSUE["ligament_width"].draw(rng), TISSUE["ligament"].draw(rng) * fade))
-    for _ in range(int(rng.poisson(0.6 * area))):
+    for _ in range(int(rng.poisson(0.2 * area if whole else 0.6 * area))):
         _dark_lobule(out, spacing_mm, rng, size)
-    out += blurred_lines(shape, spacing_mm, paths, 0.1)
+    add_lines(out, spacing_mm, paths, 0.1)
     slant = rng.normal(size=2) * TISSUE["gradient"].draw(rng) / 2
     out += np.linspace(-slant[0], slant[0], shape[0], dtype=np.float32)[:, None]
     out += np.linspace(-slant[1], slant[1], shape[1], dtype=np.float32)[None, :]
@@ -129,43 +136,37 @@ def _dark_lobule(out: np.ndarray, spacing_mm: float, rng: np.random.Generator, s
     out[ys, xs] -= (TISSUE["lobule"].draw(rng) / (1 + np.exp(np.minimum((dist - 1) * 9, 30)))).astype(np.float32)
 
 
-def distractors(
-    shape: tuple[int, int], spacing_mm: float, rng: np.random.Generator, *, chance: float = 1.0
-) -> np.ndarray:
+def distractors(shape: tuple[int, int], spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
     """Structures that a careless detector takes for calcium: vessels, end-on vessels, ducts and crossings of ligaments.
 
-    Every kind is drawn with its chance in SCENE times `chance`. Returns (H, W) float32 contrast.
+    Every kind is drawn with its chance in SCENE. Returns (H, W) float32 contrast.
     """
+    out = np.zeros(shape, np.float32)
     size = np.array(shape) * spacing_mm
-    long = float(np.hypot(*size))
+    long = min(float(np.hypot(*size)), 60.0)
     thin: list[Path] = []
     wide: list[Path] = []
-    if rng.random() < SCENE["vessel"] * chance:
+    if rng.random() < SCENE["vessel"]:
         points, _ = wander(rng, rng.random(2) * size, rng.uniform(0, TAU), long, step=spacing_mm, bend=0.7)
         wide.append((points, TISSUE["vessel_width"].draw(rng), TISSUE["vessel"].draw(rng)))
-    if rng.random() < SCENE["duct"] * chance:
+    if rng.random() < SCENE["duct"]:
         heading = rng.uniform(0, TAU)
         for _ in range(int(rng.integers(1, 4))):
             points, _ = wander(rng, rng.random(2) * size, rng.normal(heading, 0.3), long / 2, step=spacing_mm, bend=0.5)
             wide.append((points, TISSUE["duct_width"].draw(rng), TISSUE["duct"].draw(rng)))
-    if rng.random() < SCENE["spot"] * chance:
+    if rng.random() < SCENE["spot"]:
         for _ in range(int(rng.integers(1, 4))):
             wide.append((rng.random((1, 2)) * size, TISSUE["spot_width"].draw(rng), TISSUE["spot"].draw(rng)))
-    if rng.random() < SCENE["crossing"] * chance:
+    if rng.random() < SCENE["crossing"]:
         middle, heading = rng.random(2) * size, rng.uniform(0, TAU)
         for _ in range(int(rng.integers(2, 7))):
-            points, _ = wander(
-                rng,
-                middle + rng.normal(0, 1.5, 2),
-                rng.normal(heading, 0.7),
-                rng.uniform(5, 15),
-                step=spacing_mm * 0.7,
-                bend=0.4,
-            )
+            way, length = rng.normal(heading, 0.7), rng.uniform(5, 15)
+            points, _ = wander(rng, middle, way, length, step=spacing_mm * 0.7, bend=0.4)
             points += middle - points[len(points) // 2] + rng.normal(0, 1.2, 2)
             thin.append((points, TISSUE["ligament_width"].draw(rng), TISSUE["ligament"].draw(rng)))
-    summed = sum((blurred_lines(shape, spacing_mm, [one], 0.08) for one in thin), np.zeros(shape, np.float32))
-    return summed + blurred_lines(shape, spacing_mm, wide, 0.25)
+    add_lines(out, spacing_mm, thin, 0.08)
+    add_lines(out, spacing_mm, wide, 0.25)
+    return out
 
 
 def edges(image: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -187,22 +188,25 @@ def edges(image: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> tup
         depth = -_half_plane((h, w), spacing_mm, rng, rng.uniform(0.15, 0.45), bend=0.05)  # mm below the skin
         image, inside = breast_edge(image, depth, rng)
     if rng.random() < SCENE["skin_fold"]:
-        points, _ = wander(
-            rng, rng.random(2) * size, rng.uniform(0, TAU), float(np.hypot(*size)), step=spacing_mm, bend=0.3
-        )
-        line = blurred_lines((h, w), spacing_mm, [(points, rng.uniform(0.4, 1.5), rng.uniform(0.04, 0.12))], 0.1)
-        image = image + line
+        long = float(np.hypot(*size))
+        points, _ = wander(rng, rng.random(2) * size, rng.uniform(0, TAU), long, step=spacing_mm, bend=0.3)
+        image = image.astype(np.float32)
+        add_lines(image, spacing_mm, [(points, rng.uniform(0.4, 1.5), rng.uniform(0.04, 0.12))], 0.1)
     return image.astype(np.float32), inside
 
 
-def breast_edge(image: np.ndarray, depth_mm: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def breast_edge(
+    image: np.ndarray, depth_mm: np.ndarray, rng: np.random.Generator, *, reach_mm: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Fade the breast towards its skin: darker as it thins, a faint line of skin, nothing beyond.
 
-    `depth_mm` (H, W) is the distance below the skin, negative outside. Returns the picture and where calcium may lie.
+    `depth_mm` (H, W) is the distance below the skin, negative outside; `reach_mm` how far the thinning goes.
+    Returns the picture and where calcium may lie.
     """
-    fade = np.clip(depth_mm / rng.uniform(6, 16), 0, 1) ** rng.uniform(0.35, 0.7)
-    skin = np.exp(-(((depth_mm - 0.7) / 0.6) ** 2)) * rng.uniform(0.01, 0.05)
-    dark = rng.uniform(0.01, 0.06)
+    reach_mm = rng.uniform(6, 16) if reach_mm is None else reach_mm
+    fade = np.clip(depth_mm / np.float32(reach_mm), 0, 1) ** np.float32(rng.uniform(0.35, 0.7))
+    skin = np.exp(-(((depth_mm - 0.7) / 0.6) ** 2)) * np.float32(rng.uniform(0.01, 0.05))
+    dark = np.float32(rng.uniform(0.01, 0.06))
     image = np.where(depth_mm > 0, dark + (image - dark) * fade + skin, dark)
     return image.astype(np.float32), depth_mm > 1.5
 
