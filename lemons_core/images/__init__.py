@@ -89,7 +89,7 @@ def _read_bytes(path: Path, where: str, max_pixels: int) -> bytes:
         return path.read_bytes()
     except PermissionError as error:
         raise ImageError("The file may not be read", where=where, todo="Change its permissions.") from error
-    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+    except OSError as error:
         raise ImageError(
             "The file cannot be read from disk", where=where, todo="Check the path and the disk."
         ) from error

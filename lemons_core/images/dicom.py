@@ -5,7 +5,6 @@ import zlib
 from io import BytesIO
 
 import numpy as np
-from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import get_frame
 from pydicom.filereader import read_dataset
@@ -28,7 +27,7 @@ from pydicom.uid import (
 
 from ..errors import ImageError
 from .grey import grey_from_rgb, grey_from_stored
-from .header import read_header, read_laterality, read_spacing, read_view, syntax_label, text
+from .header import read_header, read_laterality, read_spacing, read_view, syntax_label, text, uid_of
 from .picture import LOSSY, NO_SPACING, Picture, check_size, decoding, warn_if_flat
 
 _GREY = ("MONOCHROME1", "MONOCHROME2")
@@ -67,8 +66,8 @@ def read_dicom(data: bytes, where: str, max_pixels: int) -> Picture:
         spacing, source = read_spacing(ds, notes, warnings)
     if data[128:132] != b"DICM":
         notes.append("DICOM without preamble")
-    _check_decoder(syntax, where)
     with decoding("The pixel data of the DICOM file", where):
+        _check_decoder(syntax, where)
         stored = _decode(ds, syntax, where)
         photometric = header["photometric interpretation"]
         if photometric in _GREY:
@@ -107,38 +106,41 @@ def _parse(data: bytes, where: str, max_pixels: int) -> tuple[Dataset, UID]:
     buffer = BytesIO(data)
     buffer.seek(132 if data[128:132] == b"DICM" else 0)
     meta = read_dataset(buffer, False, True, stop_when=lambda tag, _vr, _length: tag.group != 2)
-    syntax = UID(text(meta, "TransferSyntaxUID"))
+    syntax = uid_of(meta, "TransferSyntaxUID")
+    if not syntax:
+        head = data[buffer.tell() :][:6]
+        explicit = head[4:].isalpha() and head[4:].isupper()
+        big = head.startswith(b"\0")  # groups are small numbers
+        syntax = ExplicitVRBigEndian if big else ExplicitVRLittleEndian if explicit else ImplicitVRLittleEndian
+    plain = syntax
     if syntax == DeflatedExplicitVRLittleEndian:
-        # pydicom would inflate without a limit; four bytes a pixel and a generous header are enough for one picture.
-        limit = 4 * max_pixels + 2**24
-        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-        body = inflater.decompress(data[buffer.tell() :], limit)
-        if not inflater.eof:
-            if len(body) < limit:
-                raise EOFError
-            raise ImageError(
-                "The DICOM file inflates to more data than one picture can hold",
-                where=where,
-                todo="Export it again without the deflated transfer syntax.",
-            )
-        ds = read_dataset(BytesIO(body), False, True, specific_tags=_ELEMENTS)
-        plain = ExplicitVRLittleEndian
-        ds.set_original_encoding(False, True)
-    else:
-        ds = dcmread(BytesIO(data), force=True, specific_tags=_ELEMENTS)
-        implicit, little = ds.original_encoding
-        plain = syntax = syntax or (
-            ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little else ExplicitVRBigEndian
-        )
-    ds.file_meta = FileMetaDataset()  # the original one holds identifiers
+        buffer, plain = BytesIO(_inflate(data[buffer.tell() :], where, max_pixels)), ExplicitVRLittleEndian
+    implicit, little = syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian
+    ds = read_dataset(buffer, implicit, little, specific_tags=_ELEMENTS)
+    if not ds:  # pydicom drops every element when it meets the end of the file inside one
+        raise EOFError
+    ds.set_original_encoding(implicit, little)
+    ds.file_meta = FileMetaDataset()  # not the original one, which holds identifiers
     ds.file_meta.TransferSyntaxUID = plain
     return ds, syntax
 
 
+def _inflate(body: bytes, where: str, max_pixels: int) -> bytes:
+    """Inflate a deflated data set, up to a limit; pydicom itself knows none."""
+    limit = 4 * max_pixels + 2**24  # four bytes a pixel and a generous header
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    inflated = inflater.decompress(body, limit)
+    if not inflater.eof and len(inflated) < limit:
+        raise EOFError
+    if not inflater.eof:
+        what = "The DICOM file inflates to more data than one picture can hold"
+        raise ImageError(what, where=where, todo="Export it again without the deflated transfer syntax.")
+    return inflated
+
+
 def _check(ds: Dataset, where: str, max_pixels: int) -> None:
     """Refuse what holds no single picture, before anything is decoded."""
-    sop_class = text(ds, "SOPClassUID")
-    if "Rows" not in ds and not sop_class.startswith("1.2.840.10008.") and not any(k in ds for k in _PIXELS):
+    if not any(keyword in ds for keyword in ("SOPClassUID", "Rows", *_PIXELS)):
         raise ImageError("The file is not an image, or its header is damaged", where=where, todo="Copy it again.")
     if "Rows" not in ds or "Columns" not in ds:
         todo = "It may be a report or cut short: choose the image itself, or copy it again."

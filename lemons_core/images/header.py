@@ -1,5 +1,6 @@
 """Facts of a DICOM header that are safe to show: numbers, or words from closed lists."""
 
+import re
 from math import isfinite
 
 from pydicom.dataset import Dataset
@@ -58,6 +59,12 @@ def floats(ds: Dataset, keyword: str) -> list[float]:
     return numbers if all(isfinite(number) for number in numbers) else []
 
 
+def uid_of(ds: Dataset, keyword: str) -> UID:
+    """A UID, empty when missing or when it holds anything but digits and dots."""
+    value = text(ds, keyword)
+    return UID(value if re.fullmatch(r"[0-9.]+", value) else "")
+
+
 def syntax_label(syntax: UID) -> str:
     return _SYNTAXES.get(syntax) or (syntax.name if syntax.name != syntax else "private or unknown")
 
@@ -69,7 +76,7 @@ def read_header(ds: Dataset, syntax: UID) -> dict[str, str]:
         "transfer syntax": syntax_label(syntax),
         "bits": f"{int(ds.get('BitsStored') or 0)} of {int(ds.get('BitsAllocated') or 0)}",
     }
-    sop_class = UID(text(ds, "SOPClassUID"))
+    sop_class = uid_of(ds, "SOPClassUID")
     if sop_class.type == "SOP Class":
         header["object"] = sop_class.name
     if (modality := text(ds, "Modality")) in _MODALITIES:

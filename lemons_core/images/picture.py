@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 from PIL import Image
+from pydicom.errors import BytesLengthException
 
 from ..errors import ImageError
 from ..terms import Laterality, View
@@ -94,7 +95,7 @@ def warn_if_flat(pixels: np.ndarray, warnings: list[str]) -> None:
 # interrupt is never taken for one. Only calls into those libraries belong inside `decoding`.
 _DECODER_ERRORS = (
     OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError,
-    AssertionError, struct.error, zlib.error, Image.DecompressionBombError,
+    AssertionError, struct.error, zlib.error, BytesLengthException, Image.DecompressionBombError,
 )  # fmt: skip
 
 _reading: ContextVar[bool] = ContextVar("lemons_reading", default=False)

@@ -40,8 +40,13 @@ def read_raster(data: bytes, kind: str, where: str, max_pixels: int) -> Picture:
         header = {"mode": image.mode, "bits": str(bits)}
         spacing = _spacing_mm(image)
         turned = image.getexif().get(_ORIENTATION, 1) in range(2, 9)
+        # Pillow inverts such files by itself when they have 8 bit.
+        white_is_zero = isinstance(image, TiffImageFile) and bits > 8 and image.tag_v2.get(_PHOTOMETRIC) == 0
         image.load()
-        pixels = _to_grey(ImageOps.exif_transpose(image), bits, notes, warnings)
+        pixels = _to_grey(ImageOps.exif_transpose(image) if turned else image, bits, notes, warnings)
+    if white_is_zero:
+        np.subtract(1, pixels, out=pixels)
+        notes.append("inverted: white is zero")
     if turned:
         notes.append("turned as the EXIF orientation asks")
     if kind == "JPEG":
@@ -79,9 +84,6 @@ def _to_grey(image: Image.Image, bits: int, notes: list[str], warnings: list[str
         pixels = np.divide(np.asarray(image), np.float32(high), dtype=np.float32)
         if pixels.max() < 1 / 8:
             warnings.append(f"The grey values fill less than an eighth of the {bits} bit range: the picture is dark.")
-        if isinstance(image, TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC) == 0:  # Pillow does it for 8 bit only
-            np.subtract(1, pixels, out=pixels)
-            notes.append("inverted: white is zero")
         return pixels
     if image.mode in ("I", "F"):
         return _stretched(np.asarray(image), notes)
