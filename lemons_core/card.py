@@ -5,7 +5,6 @@ Preprocessing is rebuilt from the card, and weights whose SHA-256 differs from i
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -60,7 +59,8 @@ def read_card(directory: Path) -> ModelCard:
     if not isinstance(raw, dict) or set(raw) != known:
         odd = sorted(set(raw) ^ known) if isinstance(raw, dict) else ["everything"]
         raise ModelError(f"The model card does not fit this version: {', '.join(odd)}", where=str(path), todo=todo)
-    return ModelCard(**{key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()})
+    raw |= {key: tuple(value) for key, value in raw.items() if isinstance(value, list)}
+    return ModelCard(**raw)
 
 
 def write_card(directory: Path, card: ModelCard) -> None:
@@ -68,7 +68,7 @@ def write_card(directory: Path, card: ModelCard) -> None:
     path = Path(directory) / CARD_NAME
     fresh = path.with_suffix(".tmp")
     fresh.write_text(json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n", "utf-8")
-    os.replace(fresh, path)
+    fresh.replace(path)
 
 
 def sha256_of(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The floors of docs/architecture.md hold: a module imports only from lower ones, and heavy packages stay where they belong."""
+"""The floors of docs/architecture.md hold, and heavy packages stay where they belong."""
 
 import ast
 import subprocess

@@ -163,7 +163,7 @@ def test_heat_maps_and_predictions_at_the_same_time_give_each_its_own_answer(mod
 
 def test_simulated_tiles_are_seeded_and_the_target_follows_what_is_visible():
     tiles = SimulatedTiles(EMPTY_CARD, count=40, seed=7)
-    (one, target), (again, _) = tiles[3], SimulatedTiles(EMPTY_CARD, count=40, seed=7)[3]
+    (one, _), (again, _) = tiles[3], SimulatedTiles(EMPTY_CARD, count=40, seed=7)[3]
     assert one.shape == (1, EMPTY_CARD.tile_px, EMPTY_CARD.tile_px)
     assert torch.equal(one, again)
     assert not torch.equal(one, SimulatedTiles(EMPTY_CARD, count=40, seed=8)[3][0])

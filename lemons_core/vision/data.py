@@ -1,6 +1,5 @@
 """Training and test images: simulated tiles, or the tiles cut once from a collection on disk."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +87,7 @@ class SimulatedTiles(Dataset[tuple[Tensor, Tensor]]):
 
 def _turn(tile: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """One of the eight flips and right-angle turns."""
-    tile = np.rot90(tile, rng.integers(4))
+    tile = np.rot90(tile, int(rng.integers(4)))
     return np.ascontiguousarray(tile[:, ::-1] if rng.random() < 0.5 else tile)
 
 
@@ -215,7 +214,7 @@ def _save(path: Path, pixels: np.ndarray) -> None:
     fresh = path.with_suffix(".tmp")
     with fresh.open("wb") as file:
         np.save(file, pixels.astype(np.float16))
-    os.replace(fresh, path)
+    fresh.replace(path)
 
 
 def label_counts(targets: np.ndarray) -> dict[str, int]:

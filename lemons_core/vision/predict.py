@@ -66,7 +66,7 @@ def check_pixels(pixels: np.ndarray) -> np.ndarray:
     if pixels.ndim != 2 or min(pixels.shape) < 1:
         raise ImageError(f"A grey image (H, W) is needed, not an array of shape {pixels.shape}")
     low, high = float(pixels.min()), float(pixels.max())
-    if not (np.isfinite(low) and np.isfinite(high) and -1e-3 <= low and high <= 1 + 1e-3):
+    if not (np.isfinite(low) and np.isfinite(high) and low >= -1e-3 and high <= 1 + 1e-3):
         raise ImageError(f"Pixels must lie in 0-1, these lie in {low:g} to {high:g}", todo="Scale them first.")
     return pixels
 

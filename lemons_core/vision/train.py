@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
@@ -18,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from lemons_core.card import ModelCard
 from lemons_core.collection import read_collection
 from lemons_core.errors import DataError
+from lemons_core.metrics import auc, average_precision
 from lemons_core.simulate.demo import read_demo_marker
 from lemons_core.splits import assert_disjoint, hold_out
 from lemons_core.vision.data import SimulatedTiles, StoredTiles, cut_tiles, label_counts, target_of
@@ -79,7 +79,7 @@ def train(data: str | Path, out: Path, recipe: Recipe, *, progress: Progress | N
     card, epoch_items, validation = _sources(data, out, recipe, tell)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = read_model().network if recipe.init == "shipped" else build_network(init=recipe.init)
-    network = _unfrozen(network).to(device, memory_format=torch.channels_last)
+    network = _unfrozen(network).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     first = epoch_items(0)
     steps = max(len(first) // recipe.batch, 1)  # type: ignore[arg-type]
     optimiser = AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
@@ -232,8 +232,8 @@ def auc_table(y: np.ndarray, p: np.ndarray) -> dict[str, dict[str, float | None]
         one = y[:, place]
         both = 0 < one.sum() < len(one)
         table[label] = {
-            "auc": round(float(roc_auc_score(one, p[:, place])), 4) if both else None,
-            "average_precision": round(float(average_precision_score(one, p[:, place])), 4) if both else None,
+            "auc": round(float(auc(one, p[:, place])), 4) if both else None,
+            "average_precision": round(float(average_precision(one, p[:, place])), 4) if both else None,
         }
     return table
 

@@ -1,6 +1,5 @@
 """Weights on disk: safetensors, strict, checked against the model card."""
 
-import os
 import threading
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -57,7 +56,7 @@ def _read_checked(directory: Path, sha256: str, _changed: int) -> Model:
         network.load_state_dict(state, strict=True)
     except (SafetensorError, RuntimeError) as error:
         raise ModelError("The weights do not fit the network", where=str(path)) from error
-    return Model(network.eval().to(memory_format=torch.channels_last), card)
+    return Model(network.eval().to(memory_format=torch.channels_last), card)  # type: ignore[call-overload]
 
 
 def write_model(directory: str | Path, network: CalcificationNet, card: ModelCard) -> ModelCard:
@@ -71,6 +70,6 @@ def write_model(directory: str | Path, network: CalcificationNet, card: ModelCar
     }
     save_file(state, fresh)
     card = replace(card, sha256=sha256_of(fresh))
-    os.replace(fresh, path)
+    fresh.replace(path)
     write_card(directory, card)
     return card
