@@ -1,0 +1,28 @@
+"""Know Your Lemons: `python -m streamlit run app.py`."""
+
+import streamlit as st
+
+from lemons_core import config, ui
+
+st.set_page_config(
+    page_title="Know Your Lemons",
+    page_icon=str(ui.ASSETS / "favicon.png"),
+    layout="wide",
+    menu_items={"About": f"Know Your Lemons. {config.NOTICE}"},
+)
+st.html(ui.ASSETS / "style.css")
+st.logo(str(ui.ASSETS / "wordmark.svg"), size="large", icon_image=str(ui.ASSETS / "lemon.svg"))
+page = st.navigation(
+    {
+        "": [st.Page("pages/home.py", title="Start", icon=":material/home:", default=True)],
+        "Explore": [st.Page("pages/dataset.py", title="Data set", icon=":material/bar_chart:", url_path="dataset")],
+        "Classify": [st.Page("pages/scan.py", title="Scan", icon=":material/image_search:", url_path="scan")],
+    }
+)
+with st.sidebar:
+    badge = st.container(key="data_in_use")
+    st.caption(f":material/info: {config.NOTICE}")
+
+page.run()
+with badge:  # last, so that a page paints its words before the data is read
+    ui.data_badge()

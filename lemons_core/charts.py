@@ -1,0 +1,138 @@
+"""Tables to plotly figures. Every figure has its words beside it, so none depends on colour alone."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from lemons_core.colours import GROUP_COLOURS, LEMON, NEUTRAL, PATHOLOGY_COLOURS
+from lemons_core.eda import PATHOLOGIES
+from lemons_core.terms import display
+
+_BAR = 34  # pixels a bar, so that every chart of a page has bars of one size
+
+
+def counts_figure(counts: pd.DataFrame) -> go.Figure:
+    """Stacked bars of `count_by`: one bar a value, one colour a pathology."""
+    figure = go.Figure()
+    totals = counts.groupby("value", sort=False)["n"].sum()
+    for pathology in PATHOLOGIES:
+        part = counts[counts["pathology"] == pathology]
+        figure.add_bar(
+            y=part["value"],
+            x=part["n"],
+            name=display(pathology),
+            orientation="h",
+            marker={
+                "color": PATHOLOGY_COLOURS[pathology],
+                "line": {"width": 0},
+                # hatched as well, so that the two kinds of benign can be told apart without colour
+                "pattern": {"shape": "/" if pathology.endswith("CALLBACK") else "", "size": 6, "fillmode": "overlay"},
+            },
+            hovertemplate=f"%{{y}}: %{{x:,}} {display(pathology)}<extra></extra>",
+        )
+    figure.add_scatter(
+        y=list(totals.index),
+        x=list(totals),
+        text=[f" {n:,}" for n in totals],
+        mode="text",
+        textposition="middle right",
+        showlegend=False,
+        hoverinfo="skip",
+        cliponaxis=False,
+    )
+    figure.update_layout(barmode="stack", xaxis_title="rows")
+    return _styled(figure, len(totals))
+
+
+def share_figure(shares: pd.DataFrame) -> go.Figure:
+    """Dots with intervals of `malignant_share`, in percent; a group's dot has the group's colour."""
+    colours = [GROUP_COLOURS.get(key, PATHOLOGY_COLOURS["MALIGNANT"]) for key in shares["key"]]
+    figure = go.Figure()
+    for row, colour in zip(shares.itertuples(), colours, strict=True):
+        figure.add_scatter(
+            y=[row.value],
+            x=[100 * row.share],
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [100 * (row.high - row.share)],
+                "arrayminus": [100 * (row.share - row.low)],
+                "color": colour,
+                "thickness": 2.5,
+                "width": 5,
+            },
+            mode="markers",
+            marker={"color": colour, "size": 11},
+            showlegend=False,
+            hovertemplate=(
+                f"%{{y}}: {row.malignant:,} of {row.n:,} malignant, {row.share:.1%} "
+                f"({row.low:.1%} to {row.high:.1%})<extra></extra>"
+            ),
+        )
+    labels = [f"{row.value}  <i>n={row.n:,}</i>" for row in shares.itertuples()]
+    figure.update_yaxes(tickmode="array", tickvals=list(shares["value"]), ticktext=labels)
+    figure.update_xaxes(range=[-2, 102], ticksuffix="%", title="malignant, with 95% interval")
+    return _styled(figure, len(shares))
+
+
+def bars_figure(names: list[str], values: list[int], axis: str) -> go.Figure:
+    """Plain bars of one series, the first on top."""
+    figure = go.Figure(
+        go.Bar(
+            y=names,
+            x=values,
+            orientation="h",
+            marker={"color": NEUTRAL},
+            text=[f"{value:,}" for value in values],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{y}: %{x:,}<extra></extra>",
+        )
+    )
+    figure.update_layout(xaxis_title=axis)
+    return _styled(figure, len(names))
+
+
+def probability_figure(calcification: float, probabilities: Mapping[str, float]) -> go.Figure:
+    """Bars for any calcification and each group, 0-100%; they need not sum to 100."""
+    names = ["any calcification", *probabilities]
+    values = [calcification, *probabilities.values()]
+    figure = go.Figure(
+        go.Bar(
+            y=names,
+            x=[100 * value for value in values],
+            orientation="h",
+            marker={"color": [LEMON, *(GROUP_COLOURS[name] for name in probabilities)]},
+            text=[f"{value:.0%}" for value in values],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{y}: %{x:.1f}%<extra></extra>",
+        )
+    )
+    figure.update_xaxes(range=[0, 112], tickvals=[0, 25, 50, 75, 100], ticksuffix="%")
+    return _styled(figure, len(names))
+
+
+def _styled(figure: go.Figure, bars: int) -> go.Figure:
+    top = 34 if any(trace.showlegend is not False and trace.name for trace in figure.data) else 4
+    figure.update_layout(
+        height=top + 52 + _BAR * max(bars, 2),
+        margin={"l": 4, "r": 44, "t": top, "b": 48},
+        bargap=0.32,
+        legend={
+            "orientation": "h",
+            "xref": "container",
+            "x": 0,
+            "yref": "container",
+            "y": 1,
+            "yanchor": "top",
+            "title": "",
+            "traceorder": "normal",
+        },
+        hoverlabel={"align": "left"},
+        dragmode=False,
+    )
+    figure.update_yaxes(autorange="reversed", automargin=True, title="", ticklabelstandoff=6, showgrid=False)
+    figure.update_xaxes(fixedrange=True, rangemode="tozero")
+    return figure

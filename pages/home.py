@@ -1,0 +1,137 @@
+"""Start: what this is, two ways on, the four groups, the state of data and model.
+
+Every word stands on the page before the data is read; pictures and counts are filled in after.
+"""
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from lemons_core import config, ui
+from lemons_core.card import read_card
+from lemons_core.colours import GROUP_COLOURS
+from lemons_core.overview import Overview
+from lemons_core.terms import GROUP_WORDS, GROUPS
+
+PICTURE_HEIGHT = 190
+
+
+def render_hero() -> None:
+    words, picture = st.columns([5, 1], vertical_alignment="center")
+    with words:
+        ui.page_title(
+            "Know your calcifications",
+            "See, sort and question the tiny calcium specks in mammograms, on the open CBIS-DDSM collection: "
+            "for readers, researchers and students.",
+        )
+        with st.container(horizontal=True):
+            if st.button("Classify a scan", type="primary", icon=":material/image_search:"):
+                st.switch_page("pages/scan.py")
+            if st.button("Explore the data set", icon=":material/bar_chart:"):
+                st.switch_page("pages/dataset.py")
+    with picture.container(key="hero_lemon"):
+        st.image(str(ui.ASSETS / "lemon.svg"), width=140, alt="A cut lemon; one segment is an X-ray with bright specks")
+
+
+def render_groups() -> dict[str, tuple[DeltaGenerator, DeltaGenerator]]:
+    """The four cards; returns the places of each one's picture and count."""
+    st.subheader("Four groups of calcifications", anchor=False)
+    places = {}
+    with st.container(key="groups"):
+        columns = st.columns(4)
+    for column, group in zip(columns, GROUPS, strict=True):
+        with column.container(border=True, height="stretch"):
+            picture = st.empty()
+            dot = f'<i style="background:{GROUP_COLOURS[group]}"></i>'
+            st.html(f'<div class="group-name" role="heading" aria-level="3">{dot}{group.capitalize()}</div>')
+            st.markdown(GROUP_WORDS[group])
+            places[str(group)] = picture, st.empty()
+        picture.skeleton(PICTURE_HEIGHT)
+    return places
+
+
+def fill_group(group: str, picture: DeltaGenerator, count: DeltaGenerator, seen: Overview) -> None:
+    count.caption(f"n = {seen.groups[group]:,} of {seen.rows:,} rows")
+    sample = ui.example(seen, group)
+    if not sample:
+        picture.caption("No picture: there is no crop of this group on disk.")
+        return
+    origin = "simulated" if seen.simulated else "from your collection"
+    kind = ui.words_of(sample)
+    picture.image(
+        ui.thumbnail(sample.file), caption=f"{kind} ({origin})", width="stretch", alt=f"{kind} crop, {origin}"
+    )
+
+
+def render_figures(seen: Overview) -> None:
+    figures = {
+        "Abnormalities": (seen.rows, "Rows of the case table: one abnormality in one view."),
+        "Lesions": (seen.lesions, "Abnormalities, each seen in one view or in two."),
+        "Patients": (seen.patients, "Patients with at least one calcification."),
+        "Crops on disk": (seen.images["crop"], f"Of {seen.rows:,} rows."),
+    }
+    with st.container(key="figures"):
+        columns = st.columns(4)
+    for column, (name, (value, words)) in zip(columns, figures.items(), strict=True):
+        column.metric(name, f"{value:,}", border=True, help=words)
+    st.caption(f"Source: {ui.data_words(seen)}. A row whose type names several groups counts in each of them.")
+
+
+def render_data(seen: Overview) -> None:
+    if seen.simulated:
+        st.markdown(
+            "You are looking at **simulated demo data**: pictures drawn by a program, with the published frequencies "
+            "of CBIS-DDSM. No patient is in it. To use the real collection, start the app with the environment "
+            "variable `LEMONS_DATA` set to its folder."
+        )
+    else:
+        st.markdown(
+            f"Your collection has **{seen.rows:,}** calcification rows, with **{seen.images['crop']:,}** crops and "
+            f"**{seen.images['view']:,}** full views on disk. **{seen.problems:,}** faults of its tables are listed."
+        )
+    st.page_link("pages/dataset.py", label="Look at the data set", icon=":material/arrow_forward:")
+
+
+def render_model() -> None:
+    card = read_card(config.SHIPPED_MODEL)
+    st.markdown(
+        f"**{ui.plain(card.name)}** ({ui.plain(card.architecture)}), trained on **{ui.plain(card.trained_on)}**. It "
+        "gives a probability for any calcification and for each group, with a heat map. It does not tell benign from "
+        "malignant, and it is not a diagnosis."
+    )
+    if card.limits:
+        with st.expander("Where it ends"):
+            st.markdown("\n".join(f"- {ui.plain(limit)}" for limit in card.limits))
+    st.page_link("pages/scan.py", label="Try it on a picture", icon=":material/arrow_forward:")
+
+
+render_hero()
+progress = st.container()
+places = render_groups()
+figures = st.container()
+left, right = st.columns(2, gap="large")
+left.subheader("The data", anchor=False)
+right.subheader("The model", anchor=False)
+with right, ui.guard():
+    render_model()
+st.divider()
+st.caption(
+    f"{config.NOTICE} Not affiliated with the charity [Know Your Lemons]({ui.CHARITY_PAGE}), which teaches the signs "
+    f"of breast cancer. Collection: [CBIS-DDSM]({ui.COLLECTION_PAGE}), Lee et al. 2017, CC BY 3.0."
+)
+
+seen = None
+with progress, ui.guard():
+    seen = ui.overview()
+for group, (picture, count) in places.items():
+    if seen is None:
+        picture.empty()
+        continue
+    with ui.guard():
+        fill_group(group, picture, count, seen)
+if seen:
+    with figures:
+        render_figures(seen)
+    with left:
+        render_data(seen)
+else:
+    left.markdown("No data could be read. The message above says why; classifying your own scan works all the same.")
