@@ -1,8 +1,11 @@
 """DICOM to a Picture: decode, modality LUT, VOI LUT or window, MONOCHROME1 inversion (PS3.3 C.11)."""
 
 import struct
+import subprocess
+import sys
 import zlib
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -19,7 +22,6 @@ from pydicom.uid import (
     JPEG2000TransferSyntaxes,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
-    JPEGLossless,
     JPEGLSNearLossless,
     JPEGLSTransferSyntaxes,
     JPEGTransferSyntaxes,
@@ -159,41 +161,63 @@ def _check(ds: Dataset, where: str, max_pixels: int) -> None:
 def _check_decoder(syntax: UID, where: str) -> None:
     """Say before decoding that a transfer syntax is foreign or its decoder not installed."""
     label = syntax_label(syntax)
-    todo = "Convert it to an uncompressed or JPEG 2000 file, for example with gdcmconv or dcmdjpeg."
     try:
         decoder = get_decoder(syntax)
     except NotImplementedError as error:
+        todo = "Export it uncompressed or as JPEG 2000."
         raise ImageError(f"The transfer syntax is not supported: {label}", where=where, todo=todo) from error
-    if not decoder.is_available:
-        todo = "Install the packages of requirements.txt (python-gdcm, pylibjpeg-openjpeg)."
+    installed = decoder.is_available if syntax not in _JPEG | _J2K else _plugin(syntax) in decoder.available_plugins
+    if not installed:
+        todo = "Install the packages of requirements.txt (python-gdcm, pylibjpeg-openjpeg, Pillow)."
         raise ImageError(f"No decoder for {label} is installed", where=where, todo=todo)
+
+
+def _plugin(syntax: UID) -> str:
+    """pydicom's name for the decoder to use: of several, one that raises on damaged data instead of crashing."""
+    if syntax in _J2K:
+        return "pylibjpeg"
+    return "pillow" if syntax == JPEGBaseline8Bit else "gdcm" if syntax in _JPEG else ""
 
 
 def _decode(ds: Dataset, syntax: UID, where: str) -> np.ndarray:
     """Stored values (H, W) or (H, W, 3) in native byte order; bits above BitsStored, such as overlays, are cleared."""
     if syntax in _JPEG | _J2K:
+        stream = get_frame(ds.PixelData, 0, number_of_frames=1)
+        *size, bits = _stream_format(stream, syntax in _J2K)
         # A small header over a huge stream is a decompression bomb; over any other stream it is a mistake.
-        size = _stream_size(get_frame(ds.PixelData, 0, number_of_frames=1), syntax in _J2K)
-        if size != (ds.Rows, ds.Columns, ds.SamplesPerPixel):
+        if size != [ds.Rows, ds.Columns, ds.SamplesPerPixel]:
             what = "The compressed picture has another size than its DICOM header says"
             raise ImageError(what, where=where, todo="Export it again.")
-    if syntax == JPEGExtended12Bit and ds.BitsStored > 8:
-        # gdcm decodes 12 bit extended JPEG well, but pydicom does not let it; it does under the name of lossless JPEG.
-        ds.file_meta.TransferSyntaxUID = JPEGLossless
-    values = pixel_array(ds, index=0, view_only=True)
+        if _plugin(syntax) == "gdcm":
+            ds.PixelData = _decode_apart(stream, ds, bits, syntax)
+            ds.BitsAllocated = 8 if bits <= 8 else 16
+            ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+            syntax = ExplicitVRLittleEndian
+    values = pixel_array(ds, index=0, view_only=True, decoding_plugin=_plugin(syntax))
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
-def _stream_size(stream: bytes, j2k: bool) -> tuple[int, int, int]:
-    """Rows, columns and components that a JPEG, JPEG-LS or JPEG 2000 stream declares."""
+def _decode_apart(stream: bytes, ds: Dataset, bits: int, syntax: UID) -> bytes:
+    """Decode with gdcm in a process of its own; see gdcm_child. Also 12 bit extended JPEG, which pydicom refuses."""
+    numbers = (ds.Rows, ds.Columns, ds.SamplesPerPixel, bits, ds.PixelRepresentation)
+    arguments = [*(str(int(number)) for number in numbers), text(ds, "PhotometricInterpretation"), str(syntax)]
+    child = [sys.executable, "-P", str(Path(__file__).with_name("gdcm_child.py")), *arguments]
+    return subprocess.run(child, input=stream, capture_output=True, check=True, timeout=120).stdout
+
+
+def _stream_format(stream: bytes, j2k: bool) -> tuple[int, int, int, int]:
+    """Rows, columns, components and bits a sample that a JPEG, JPEG-LS or JPEG 2000 stream declares."""
     if j2k:  # SIZ follows SOC; a JP2 wrapper may stand before (ISO 15444-1 A.5.1)
         start = stream.index(b"\xff\x4f\xff\x51")
         right, bottom, left, top = struct.unpack_from(">4I", stream, start + 8)
-        return bottom - top, right - left, struct.unpack_from(">H", stream, start + 40)[0]
+        components, depth = struct.unpack_from(">HB", stream, start + 40)
+        return bottom - top, right - left, components, (depth & 0x7F) + 1
     at = 2
     while True:  # segments up to the start of frame (ISO 10918-1 B.1.1)
         marker, length = struct.unpack_from(">HH", stream, at)
         if (0xFFC0 <= marker <= 0xFFCF and marker not in (0xFFC4, 0xFFC8, 0xFFCC)) or marker == 0xFFF7:
-            rows, columns, components = struct.unpack_from(">HHB", stream, at + 5)
-            return rows, columns, components
+            bits, rows, columns, components = struct.unpack_from(">BHHB", stream, at + 4)
+            return rows, columns, components, bits
+        if marker < 0xFF00:
+            raise ValueError("no JPEG marker where one must be")
         at += 1 if marker == 0xFFFF else 2 + length

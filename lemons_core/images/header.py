@@ -62,7 +62,7 @@ def floats(ds: Dataset, keyword: str) -> list[float]:
 def uid_of(ds: Dataset, keyword: str) -> UID:
     """A UID, empty when missing or when it holds anything but digits and dots."""
     value = text(ds, keyword)
-    return UID(value if re.fullmatch(r"[0-9.]+", value) else "")
+    return UID(value if re.fullmatch(r"\d+(\.(0|[1-9]\d*))+", value) else "")
 
 
 def syntax_label(syntax: UID) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 import struct
+import subprocess
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -95,7 +96,8 @@ def warn_if_flat(pixels: np.ndarray, warnings: list[str]) -> None:
 # interrupt is never taken for one. Only calls into those libraries belong inside `decoding`.
 _DECODER_ERRORS = (
     OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError,
-    AssertionError, struct.error, zlib.error, BytesLengthException, Image.DecompressionBombError,
+    AssertionError, subprocess.SubprocessError, struct.error, zlib.error, BytesLengthException,
+    Image.DecompressionBombError,
 )  # fmt: skip
 
 _reading: ContextVar[bool] = ContextVar("lemons_reading", default=False)
