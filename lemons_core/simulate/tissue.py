@@ -1,12 +1,22 @@
 """Breast tissue without calcium: cloudy texture, fat and gland, ligaments, ducts, vessels, the breast's edges."""
 
 import numpy as np
+from PIL import Image
 from scipy import fft, ndimage
 
 from lemons_core.simulate.parameters import GLAND_SHARE, SCENE, TISSUE
 from lemons_core.simulate.shapes import TAU, stamp_spheres, wander
 
 Path = tuple[np.ndarray, float, np.ndarray | float]  # points (N, 2) in mm, width in mm, contrast
+
+# At these slopes hardly any power lies beyond 2.5 lp/mm, so a whole view gets its texture at twice the spacing: a
+# quarter of the time for no visible difference.
+WHOLE_MM, HALVE_BELOW_MM = 60.0, 0.15
+
+
+def enlarge(field: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Smooth enlargement of a (H, W) float32 map to `shape`."""
+    return np.array(Image.fromarray(field).resize(shape[::-1], Image.Resampling.BICUBIC), dtype=np.float32)
 
 
 def power_noise(
@@ -28,6 +38,10 @@ def power_noise(
     -------
     (H, W) float32
     """
+    if min(shape) * spacing_mm > WHOLE_MM and spacing_mm < HALVE_BELOW_MM:
+        half = (shape[0] // 2 + 1, shape[1] // 2 + 1)
+        field = power_noise(half, spacing_mm * 2, slope, rng, angle=angle, stretch=stretch, longest_mm=longest_mm)
+        return enlarge(field, shape)
     h, w = (fft.next_fast_len(int(n * 1.15) + 1, real=True) for n in shape)  # cut off the wrap-around
     fy = fft.fftfreq(h, spacing_mm)[:, None].astype(np.float32)
     fx = fft.rfftfreq(w, spacing_mm)[None, :].astype(np.float32)

@@ -12,7 +12,7 @@ from scipy.spatial import ConvexHull
 from lemons_core.simulate.crop import check_words, draw_insertions, judge, sum_calcium, sum_vessels
 from lemons_core.simulate.film import LOOKS, blemish, characteristic, grain
 from lemons_core.simulate.parameters import ROOM_MM, VIEW
-from lemons_core.simulate.tissue import breast_edge, distractors, tissue
+from lemons_core.simulate.tissue import breast_edge, distractors, enlarge, tissue
 
 COARSE_MM = 0.8  # shapes of the whole breast are computed on this grid
 
@@ -86,13 +86,13 @@ def simulate_view(
     size = np.array([VIEW["height"].draw(scene), VIEW["width"].draw(scene)])
     shape = (round(size[0] / spacing_mm), round(size[1] / spacing_mm))
     skin_depth, nipple = _outline(size, view, scene)
-    depth = _enlarge(skin_depth, shape)
+    depth = enlarge(skin_depth, shape)
     image = tissue(
         shape,
         spacing_mm,
         scene,
         density=density or int(scene.integers(1, 5)),
-        gland_where=_enlarge(_gland_where(skin_depth, nipple, scene), shape),
+        gland_where=enlarge(_gland_where(skin_depth, nipple, scene), shape),
         angle=scene.normal(0, 0.35),
     )
     for _ in range(4):  # four of the crop's doses: a view has more of everything
@@ -167,11 +167,6 @@ def _gland_where(depth: np.ndarray, nipple: tuple[float, float], rng: np.random.
     off = np.hypot(y / (depth.shape[0] * COARSE_MM * 0.27), (x - middle) / (nipple[1] * 0.42))
     where = np.clip(1.2 - off, -0.9, 1) - np.clip(1 - depth / 10, 0, 1)
     return np.where(depth > 0, where, -1.5).astype(np.float32)
-
-
-def _enlarge(coarse: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Bilinear enlargement of a coarse map to `shape`."""
-    return np.asarray(Image.fromarray(coarse).resize(shape[::-1], Image.Resampling.BICUBIC), dtype=np.float32)
 
 
 def _pectoral(image: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:

@@ -1,0 +1,88 @@
+"""Simulated pictures as DICOM files that look like those of the collection."""
+
+import hashlib
+import io
+
+import numpy as np
+import pydicom
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, SecondaryCaptureImageStorage
+
+SPACING_MM = 0.1
+
+
+def make_uid(*parts: object) -> UID:
+    """A UID below the 2.25 root that depends only on `parts`."""
+    digest = hashlib.sha256("|".join(map(str, parts)).encode()).digest()
+    return UID(f"2.25.{int.from_bytes(digest[:16], 'big')}")
+
+
+def dicom_bytes(
+    pixels: np.ndarray,
+    *,
+    case: str,
+    description: str,
+    study: UID,
+    series: UID,
+    instance: UID,
+    number: int,
+    laterality: str,
+    view: str,
+) -> bytes:
+    """One picture as the bytes of a DICOM file.
+
+    Parameters
+    ----------
+    pixels : (H, W) uint16 for a picture, uint8 for a mask
+    case : name of the case folder, which the collection writes into PatientID
+    description : SeriesDescription
+    study, series, instance : UIDs
+    number : InstanceNumber
+    laterality, view : DICOM's own values; the view goes into PatientOrientation, as in the collection
+    """
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
+    meta.MediaStorageSOPInstanceUID = instance
+    # Deflated keeps black background and masks small, and every reader of DICOM can open it without a codec.
+    meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    meta.ImplementationClassUID = make_uid("know-your-lemons")
+    meta.ImplementationVersionName = "LEMONS_SIM"
+    ds = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    ds.SpecificCharacterSet = "ISO_IR 100"
+    ds.SOPClassUID = SecondaryCaptureImageStorage
+    ds.SOPInstanceUID = instance
+    ds.StudyDate = ds.ContentDate = ""
+    ds.StudyTime = ds.ContentTime = ""
+    ds.AccessionNumber = ""
+    ds.Modality = "MG"
+    ds.ConversionType = "WSD"
+    ds.ReferringPhysicianName = ""
+    ds.SeriesDescription = description
+    ds.PatientName = "Simulated^Demo"
+    ds.PatientID = case
+    ds.PatientBirthDate = ds.PatientSex = ""
+    ds.BodyPartExamined = "BREAST"
+    ds.SecondaryCaptureDeviceManufacturer = "Know Your Lemons (simulated)"
+    # The collection's files carry no spacing; ours do, so that the simulated millimetres are not lost.
+    ds.ImagerPixelSpacing = [SPACING_MM, SPACING_MM]
+    ds.StudyInstanceUID = study
+    ds.SeriesInstanceUID = series
+    ds.StudyID = "SIMULATED"
+    ds.SeriesNumber = "1"
+    ds.InstanceNumber = str(number)
+    ds.PatientOrientation = view
+    ds.Laterality = laterality
+    ds.SamplesPerPixel = 1
+    ds.PhotometricInterpretation = "MONOCHROME2"
+    ds.Rows, ds.Columns = pixels.shape
+    bits = pixels.dtype.itemsize * 8
+    ds.BitsAllocated = ds.BitsStored = bits
+    ds.HighBit = bits - 1
+    ds.PixelRepresentation = 0
+    ds.SmallestImagePixelValue, ds.LargestImagePixelValue = int(pixels.min()), int(pixels.max())
+    data = pixels.astype(pixels.dtype.newbyteorder("<"), copy=False).tobytes()
+    ds.PixelData = data + b"\0" * (len(data) % 2)
+    ds["PixelData"].VR = "OB" if bits == 8 else "OW"
+    buffer = io.BytesIO()
+    pydicom.dcmwrite(buffer, ds, enforce_file_format=True)
+    return buffer.getvalue()
