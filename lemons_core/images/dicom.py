@@ -66,6 +66,8 @@ def read_dicom(data: bytes, where: str, max_pixels: int) -> Picture:
         header = read_header(ds, syntax)
         laterality, view = read_laterality(ds), read_view(ds)
         spacing, source = read_spacing(ds, notes, warnings)
+        if "HighBit" in ds and ds.HighBit != ds.BitsStored - 1:
+            warnings.append("The header places the bits of a pixel unusually (HighBit): grey values may be wrong.")
     if data[128:132] != b"DICM":
         notes.append("DICOM without preamble")
     with decoding("The pixel data of the DICOM file", where):
@@ -110,7 +112,7 @@ def _parse(data: bytes, where: str, max_pixels: int) -> tuple[Dataset, UID]:
     meta = read_dataset(buffer, False, True, stop_when=lambda tag, _vr, _length: tag.group != 2)
     syntax = uid_of(meta, "TransferSyntaxUID")
     if not syntax:
-        head = data[buffer.tell() :][:6]
+        head = data[buffer.tell() : buffer.tell() + 6]
         explicit = head[4:].isalpha() and head[4:].isupper()
         big = head.startswith(b"\0")  # groups are small numbers
         syntax = ExplicitVRBigEndian if big else ExplicitVRLittleEndian if explicit else ImplicitVRLittleEndian
