@@ -18,7 +18,7 @@ import io
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,9 +150,11 @@ def _fill(
             text = _csv_text(part, kind, seed, alike)
             (work / "csv" / f"{kind}_case_description_{split}_set.csv").write_bytes(text.encode())
     # joblib's own processes import only this module: they never run the script or the server that called us.
-    done: Iterable[int] = Parallel(n_jobs=jobs, return_as="generator")(delayed(_draw)(work, s, seed) for s in shots)
-    for k, _ in enumerate(done, start=1):
-        tell(k / len(shots), f"{k} of {len(shots)} simulated views drawn")
+    (work / "CBIS-DDSM").mkdir()
+    done = Parallel(n_jobs=jobs, return_as="generator")(delayed(_draw)(work, s, seed) for s in shots)
+    with contextlib.closing(done):  # an interruption stops the processes before their folder is removed
+        for k, _ in enumerate(done, start=1):
+            tell(k / len(shots), f"{k} of {len(shots)} simulated views drawn")
     marker = {
         **wanted,
         "what": "simulated mammograms, no real patient",
@@ -184,7 +186,7 @@ def _choose(rows: list[Row], images: int, seed: int) -> list[_Shot]:
     chosen: dict[tuple[str, str, str], None] = {}
     drawn = turn = 0
     while drawn < images and any(pools.values()):
-        pool = pools.get((wheel[turn % len(wheel)], "test" if turn % 4 == 3 else "train"), [])
+        pool = pools.get((wheel[turn % len(wheel)], "test" if turn % 4 == 1 else "train"), [])
         turn += 1
         for r in lesions[pool.pop()] if pool else ():
             if (r.patient, r.side, r.view) not in chosen:
@@ -326,8 +328,10 @@ def _write(
 ) -> None:
     """Write the files of one series. `shown` is the name on folder and PatientID where it is not `case`."""
     study, series = _uids(seed, case)
-    folder = work / "CBIS-DDSM" / (shown or case) / study / series
-    folder.mkdir(parents=True)
+    folder = work / "CBIS-DDSM"
+    for name in (shown or case, study, series):  # one by one: a removed work folder must not come back
+        folder = folder / name
+        folder.mkdir()
     for number, (description, pixels) in enumerate(pictures, start=1):
         data = dicom_bytes(
             pixels,
