@@ -85,7 +85,7 @@ def warnings_of(picture: Picture, card: ModelCard) -> list[str]:
     """What a reader must know before believing a probability for this picture."""
     found = list(picture.warnings)
     if picture.spacing_mm is None:
-        found.append(f"The file does not say its pixel spacing: {FILM_SPACING_MM} mm is taken, as for film scans.")
+        found.append(f"{FILM_SPACING_MM} mm a pixel is assumed, as for film scans.")
     if kind_of(picture) == "view":
         found.append("This looks like a whole view; the model was made for a crop around a finding.")
     scale = (picture.spacing_mm or FILM_SPACING_MM) / card.spacing_mm
