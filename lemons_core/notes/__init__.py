@@ -1,0 +1,12 @@
+"""Professionals' notes to a probability of malignancy, and the truth about how well that works.
+
+text      a note, its words, and the vectoriser that turns words and grades into numbers
+parse     a free-text sentence to the same note, by the lexicon in lexicon.csv
+model     fit, calibrate and predict
+store     a model on disk: XGBoost JSON with its card
+evaluate  every model, feature set and protocol with intervals; search lists the settings that were tried
+leakage   what each tempting shortcut adds to the figures
+explain   importance, exact SHAP values, partial dependence, similar cases
+
+Importing any of these loads neither xgboost nor scikit-learn; fitting and predicting do.
+"""
