@@ -11,9 +11,10 @@ import pytest
 
 from lemons_core.cases import read_cases
 from lemons_core.errors import DataError
-from lemons_core.simulate import demo
-from lemons_core.simulate.casetable import DISTRIBUTIONS, ROWS, TOKENS, simulate_rows
+from lemons_core.simulate import demo, shots
+from lemons_core.simulate.casetable import simulate_rows
 from lemons_core.simulate.demo import read_demo_marker, write_demo
+from lemons_core.simulate.published import DISTRIBUTIONS, ROWS, TOKENS
 
 IMAGES = 4
 
@@ -166,17 +167,17 @@ def test_crop_and_mask_come_in_either_order(root):
 
 
 def test_the_chosen_pictures_cover_splits_groups_pathology_and_both_views(rows):
-    shots = demo._choose(rows, 96, 0)
-    own = [r for s in shots for r in s.rows]
+    chosen = shots.choose_shots(rows, 96, 0)
+    own = [r for s in chosen for r in s.rows]
     assert len(own) >= 96
-    assert {(demo._group(r.what), r.split) for r in own} == {
+    assert {(shots.group_of(r.what), r.split) for r in own} == {
         (g, s) for g in ("micro", "amorphous", "macro", "vascular") for s in ("train", "test")
     }
     assert 0.2 < share(own) < 0.5
     assert sum(n == 2 for n in Counter((r.patient, r.side, r.number) for r in own).values()) >= 10
-    assert any(len(s.rows) == 2 for s in shots)
-    assert sorted(name for s in shots for _, name in s.traps) == sorted(
-        [demo.PREFIX_LOST, demo.MASK_RESIZED, demo.SAME_FILE]
+    assert any(len(s.rows) == 2 for s in chosen)
+    assert sorted(name for s in chosen for _, name in s.traps) == sorted(
+        [shots.PREFIX_LOST, shots.MASK_RESIZED, shots.SAME_FILE]
     )
 
 
@@ -200,6 +201,7 @@ def test_a_finished_set_is_kept_and_other_files_are_never_replaced(root, tmp_pat
     assert (tmp_path / "own" / "thesis.txt").read_text() == "mine"
 
 
+@pytest.mark.filterwarnings("ignore:.*still being processed:UserWarning")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_an_interrupted_run_leaves_nothing(tmp_path, jobs):
     def stop(share: float, what: str) -> None:

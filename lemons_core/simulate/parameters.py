@@ -35,7 +35,7 @@ TISSUE: dict[str, Range] = {
     "slope": Range(2.6, 3.4, "", "power spectrum 1/f^slope of mammograms (Burgess 2001, doi:10.1118/1.1355308)"),
     "base": Range(0.28, 0.52, "grey", "fatty tissue on film scans, from dark to well exposed"),
     "gland": Range(0.10, 0.28, "grey", "fibroglandular tissue is brighter than fat; widest on high-contrast film"),
-    "texture": Range(0.014, 0.034, "grey", "standard deviation of the cloudy texture within one tissue"),
+    "texture": Range(0.012, 0.029, "grey", "standard deviation of the cloudy texture within one tissue"),
     "fibre": Range(0.006, 0.018, "grey", "standard deviation of the oriented streaks"),
     "fibre_stretch": Range(1.8, 4.0, "", "length to width of the streaks: they run along the ducts"),
     "ligament": Range(0.012, 0.045, "grey", "Cooper's ligaments stay below most calcium, yet cross and add up"),
