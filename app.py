@@ -2,16 +2,17 @@
 
 import streamlit as st
 
-from lemons_core import config, ui
+from lemons_core import config
+from lemons_core.ui import parts
 
 st.set_page_config(
     page_title="Know Your Lemons",
-    page_icon=str(ui.ASSETS / "favicon.png"),
+    page_icon=str(parts.ASSETS / "favicon.png"),
     layout="wide",
     menu_items={"About": f"Know Your Lemons. {config.NOTICE}"},
 )
-st.html(ui.ASSETS / "style.css")
-st.logo(str(ui.ASSETS / "wordmark.svg"), size="large", icon_image=str(ui.ASSETS / "lemon.svg"))
+st.html(parts.ASSETS / "style.css")
+st.logo(str(parts.ASSETS / "wordmark.svg"), size="large", icon_image=str(parts.ASSETS / "lemon.svg"))
 page = st.navigation(
     {
         "": [st.Page("pages/home.py", title="Start", icon=":material/home:", default=True)],
@@ -25,4 +26,4 @@ with st.sidebar:
 
 page.run()
 with badge:  # last, so that a page paints its words before the data is read
-    ui.data_badge()
+    parts.data_badge()

@@ -37,7 +37,6 @@ def counts_figure(counts: pd.DataFrame) -> go.Figure:
         text=[f" {n:,}" for n in totals],
         mode="text",
         textposition="middle right",
-        showlegend=False,
         hoverinfo="skip",
         cliponaxis=False,
     )
@@ -64,7 +63,6 @@ def share_figure(shares: pd.DataFrame) -> go.Figure:
             },
             mode="markers",
             marker={"color": colour, "size": 11},
-            showlegend=False,
             hovertemplate=(
                 f"%{{y}}: {row.malignant:,} of {row.n:,} malignant, {row.share:.1%} "
                 f"({row.low:.1%} to {row.high:.1%})<extra></extra>"
@@ -72,7 +70,7 @@ def share_figure(shares: pd.DataFrame) -> go.Figure:
         )
     labels = [f"{row.value}  <i>n={row.n:,}</i>" for row in shares.itertuples()]
     figure.update_yaxes(tickmode="array", tickvals=list(shares["value"]), ticktext=labels)
-    figure.update_xaxes(range=[-2, 102], ticksuffix="%", title="malignant, with 95% interval")
+    figure.update_xaxes(range=[-2, 102], ticksuffix="%", title="malignant")
     return _styled(figure, len(shares))
 
 
@@ -115,21 +113,11 @@ def probability_figure(calcification: float, probabilities: Mapping[str, float])
 
 
 def _styled(figure: go.Figure, bars: int) -> go.Figure:
-    top = 34 if any(trace.showlegend is not False and trace.name for trace in figure.data) else 4
     figure.update_layout(
-        height=top + 52 + _BAR * max(bars, 2),
-        margin={"l": 4, "r": 44, "t": top, "b": 48},
+        height=56 + _BAR * max(bars, 2),
+        margin={"l": 4, "r": 44, "t": 4, "b": 48},
         bargap=0.32,
-        legend={
-            "orientation": "h",
-            "xref": "container",
-            "x": 0,
-            "yref": "container",
-            "y": 1,
-            "yanchor": "top",
-            "title": "",
-            "traceorder": "normal",
-        },
+        showlegend=False,  # plotly's takes half of a phone; the page has its own
         hoverlabel={"align": "left"},
         dragmode=False,
     )

@@ -3,25 +3,26 @@
 import pandas as pd
 import streamlit as st
 
-from lemons_core import charts, eda, ui
+from lemons_core import charts, eda
 from lemons_core.collection import Collection
 from lemons_core.metrics import wilson
-from lemons_core.overview import Overview
 from lemons_core.terms import GROUPS
+from lemons_core.ui import parts, source
+from lemons_core.ui.overview import Overview
 
+FIRST = (
+    "case_id", "split", "calc_groups", "morphology", "distribution", "pathology", "assessment", "breast_density",
+    "subtlety", "laterality", "view", "patient_id", "source_file", "source_row",
+)  # fmt: skip
+SHARE_KEY = '<div class="key"><span>Dot: share of rows. Bar: 95% interval.</span></div>'
 ENRICHED = "Case-enriched: these are not screening PPVs."
 
 
 def choose_rows(table: pd.DataFrame) -> pd.DataFrame:
     """The rows that the filters leave; the filters live in the address."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        split = st.segmented_control(
-            "Split",
-            ["train", "test"],
-            key="split",
-            bind="query-params",
-            format_func={"train": "Training", "test": "Test"}.get,
-        )
+        # No prettier words: what stands on a button also stands in the address.
+        split = st.segmented_control("Split", ["train", "test"], key="split", bind="query-params")
         groups = st.pills(
             "Group", [str(group) for group in GROUPS], selection_mode="multi", key="group", bind="query-params"
         )
@@ -55,23 +56,28 @@ def render_plots(rows: pd.DataFrame, seen: Overview) -> None:
         bind="query-params",
         default="group",
         required=True,
-        format_func=lambda key: eda.ATTRIBUTES[key].name,
+        wrap=True,
     )
     attribute = eda.ATTRIBUTES[name]
     counts, shares = eda.count_by(rows, attribute), eda.malignant_share(rows, attribute)
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown(f"**{attribute.name} and pathology**")
-        ui.chart(charts.counts_figure(counts), "counts", ui.alt_counts(counts))
+        st.html(parts.PATHOLOGY_KEY)
+        parts.chart(charts.counts_figure(counts), "counts", parts.alt_counts(counts))
     with right:
         st.markdown(f"**Malignant share by {attribute.name.lower()}**")
-        ui.chart(charts.share_figure(shares), "shares", ui.alt_shares(shares))
-    several = " A row with several values counts in each." if isinstance(rows[attribute.column].iloc[0], tuple) else ""
-    leak = " A missing distribution gives the pathology away: almost all are benign without callback."
-    st.caption(
-        f"n = {len(rows):,} rows, {ui.data_words(seen)}.{several}{leak if name == 'distribution' else ''} Bars: Wilson "
-        f"95% intervals of rows; two views of one lesion are not independent. {ENRICHED}"
-    )
+        st.html(SHARE_KEY)
+        parts.chart(charts.share_figure(shares), "shares", parts.alt_shares(shares))
+    notes = [f"n = {len(rows):,} rows, {parts.data_words(seen)}."]
+    if isinstance(rows[attribute.column].iloc[0], tuple):
+        notes.append("A row with several values counts in each.")
+    if name == "distribution":
+        notes.append(
+            "A missing distribution gives the pathology away: almost all of these rows had no callback."
+        )
+    notes.append("Wilson's intervals take rows as independent; two views of one lesion are not.")
+    st.caption(" ".join([*notes, ENRICHED]))
     with st.expander("The same as a table"):
         st.dataframe(
             shares.drop(columns="key"),
@@ -104,7 +110,7 @@ def render_problems(collection: Collection) -> None:
         return
     kinds = problems["kind"].value_counts()
     st.markdown(f"**{len(problems):,} faults by kind**")
-    ui.chart(
+    parts.chart(
         charts.bars_figure([str(kind) for kind in kinds.index], [int(n) for n in kinds], "faults"),
         "problems",
         "Faults: " + ", ".join(f"{kind} {n}" for kind, n in kinds.items()),
@@ -121,7 +127,7 @@ def render_table(rows: pd.DataFrame) -> None:
     st.subheader("The rows", anchor=False)
     shown = rows.drop(columns=[name for name in rows if name.endswith(("_tokens", "_path", "_series", "_file"))])
     shown = shown.assign(calc_groups=rows["calc_groups"].map(", ".join)).dropna(axis="columns", how="all")
-    st.dataframe(shown, hide_index=True, height=320, placeholder="")
+    st.dataframe(shown, hide_index=True, height=320, placeholder="", column_order=[c for c in FIRST if c in shown])
     st.download_button(
         "Download these rows (CSV)",
         data=lambda: shown.to_csv(index=False).encode(),
@@ -132,14 +138,14 @@ def render_table(rows: pd.DataFrame) -> None:
     )
 
 
-ui.page_title(
+parts.page_title(
     "Data set", "What the case tables of the collection hold, by type, group and outcome, and where they are wrong."
 )
-with ui.guard():
-    seen = ui.overview()
-    collection = ui.read_tables(ui.data_root()[0])
+with parts.guard():
+    seen = source.overview()
+    collection = source.read_tables(source.data_root()[0])
     if not any(seen.images.values()):
-        ui.render_missing_images(seen)
+        parts.render_missing_images(seen)
     rows = choose_rows(collection.table)
     if rows.empty:
         st.info("No row is left by these filters. Take one away.", icon=":material/filter_alt_off:")
@@ -153,5 +159,5 @@ with ui.guard():
             render_problems(collection)
         render_table(rows)
     if st.button("Read the folder again", icon=":material/refresh:"):
-        ui.forget_data()
+        source.forget_data()
         st.rerun()

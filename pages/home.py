@@ -6,11 +6,12 @@ Every word stands on the page before the data is read; pictures and counts are f
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from lemons_core import config, ui
+from lemons_core import config
 from lemons_core.card import read_card
 from lemons_core.colours import GROUP_COLOURS
-from lemons_core.overview import Overview
 from lemons_core.terms import GROUP_WORDS, GROUPS
+from lemons_core.ui import parts, source
+from lemons_core.ui.overview import Overview
 
 PICTURE_HEIGHT = 190
 
@@ -18,7 +19,7 @@ PICTURE_HEIGHT = 190
 def render_hero() -> None:
     words, picture = st.columns([5, 1], vertical_alignment="center")
     with words:
-        ui.page_title(
+        parts.page_title(
             "Know your calcifications",
             "See, sort and question the tiny calcium specks in mammograms, on the open CBIS-DDSM collection: "
             "for readers, researchers and students.",
@@ -29,7 +30,9 @@ def render_hero() -> None:
             if st.button("Explore the data set", icon=":material/bar_chart:"):
                 st.switch_page("pages/dataset.py")
     with picture.container(key="hero_lemon"):
-        st.image(str(ui.ASSETS / "lemon.svg"), width=140, alt="A cut lemon; one segment is an X-ray with bright specks")
+        st.image(
+            str(parts.ASSETS / "lemon.svg"), width=140, alt="A cut lemon; one segment is an X-ray with bright specks"
+        )
 
 
 def render_groups() -> dict[str, tuple[DeltaGenerator, DeltaGenerator]]:
@@ -51,15 +54,13 @@ def render_groups() -> dict[str, tuple[DeltaGenerator, DeltaGenerator]]:
 
 def fill_group(group: str, picture: DeltaGenerator, count: DeltaGenerator, seen: Overview) -> None:
     count.caption(f"n = {seen.groups[group]:,} of {seen.rows:,} rows")
-    sample = ui.example(seen, group)
+    sample = source.example(seen, group)
     if not sample:
         picture.caption("No picture: there is no crop of this group on disk.")
         return
     origin = "simulated" if seen.simulated else "from your collection"
-    kind = ui.words_of(sample)
-    picture.image(
-        ui.thumbnail(sample.file), caption=f"{kind} ({origin})", width="stretch", alt=f"{kind} crop, {origin}"
-    )
+    kind = source.words_of(sample)
+    picture.image(source.thumbnail(sample.file), caption=origin, width="stretch", alt=f"{kind} crop, {origin}")
 
 
 def render_figures(seen: Overview) -> None:
@@ -73,7 +74,7 @@ def render_figures(seen: Overview) -> None:
         columns = st.columns(4)
     for column, (name, (value, words)) in zip(columns, figures.items(), strict=True):
         column.metric(name, f"{value:,}", border=True, help=words)
-    st.caption(f"Source: {ui.data_words(seen)}. A row whose type names several groups counts in each of them.")
+    st.caption(f"Source: {parts.data_words(seen)}. A row whose type names several groups counts in each of them.")
 
 
 def render_data(seen: Overview) -> None:
@@ -91,19 +92,6 @@ def render_data(seen: Overview) -> None:
     st.page_link("pages/dataset.py", label="Look at the data set", icon=":material/arrow_forward:")
 
 
-def render_model() -> None:
-    card = read_card(config.SHIPPED_MODEL)
-    st.markdown(
-        f"**{ui.plain(card.name)}** ({ui.plain(card.architecture)}), trained on **{ui.plain(card.trained_on)}**. It "
-        "gives a probability for any calcification and for each group, with a heat map. It does not tell benign from "
-        "malignant, and it is not a diagnosis."
-    )
-    if card.limits:
-        with st.expander("Where it ends"):
-            st.markdown("\n".join(f"- {ui.plain(limit)}" for limit in card.limits))
-    st.page_link("pages/scan.py", label="Try it on a picture", icon=":material/arrow_forward:")
-
-
 render_hero()
 progress = st.container()
 places = render_groups()
@@ -111,22 +99,23 @@ figures = st.container()
 left, right = st.columns(2, gap="large")
 left.subheader("The data", anchor=False)
 right.subheader("The model", anchor=False)
-with right, ui.guard():
-    render_model()
+with right, parts.guard():
+    parts.render_model(read_card(config.SHIPPED_MODEL))
+    st.page_link("pages/scan.py", label="Try it on a picture", icon=":material/arrow_forward:")
 st.divider()
 st.caption(
-    f"{config.NOTICE} Not affiliated with the charity [Know Your Lemons]({ui.CHARITY_PAGE}), which teaches the signs "
-    f"of breast cancer. Collection: [CBIS-DDSM]({ui.COLLECTION_PAGE}), Lee et al. 2017, CC BY 3.0."
+    f"{config.NOTICE} Not affiliated with the charity [Know Your Lemons]({parts.CHARITY_PAGE}), which teaches the "
+    f"signs of breast cancer. Collection: [CBIS-DDSM]({parts.COLLECTION_PAGE}), Lee et al. 2017, CC BY 3.0."
 )
 
 seen = None
-with progress, ui.guard():
-    seen = ui.overview()
+with progress, parts.guard():
+    seen = source.overview()
 for group, (picture, count) in places.items():
     if seen is None:
         picture.empty()
         continue
-    with ui.guard():
+    with parts.guard():
         fill_group(group, picture, count, seen)
 if seen:
     with figures:

@@ -1,7 +1,7 @@
 """Heavy reading in a process of its own, so that its memory goes back when it is done.
 
 The server stays small until someone classifies a scan: pandas and the simulator would double it. Besides, making the
-demo data forks, which a threaded server must not do. `python -m lemons_core.worker` speaks JSON, one object a line:
+demo data forks, which a threaded server must not do. `python -m lemons_core.ui.worker` speaks JSON, one object a line:
 {"progress": [fraction, text]}, then {"overview": ...} or {"error": [what, where, todo]}.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lemons_core.errors import DataError, LemonsError
-from lemons_core.overview import Overview, from_json
+from lemons_core.ui.overview import Overview, from_json
 
 Progress = Callable[[float, str], None]
 
@@ -26,8 +26,8 @@ def read_overview(root: Path, *, make_demo: bool, progress: Progress) -> Overvie
     ------
     DataError : as read_collection does, or the child ended without an answer
     """
-    command = [sys.executable, "-m", "lemons_core.worker", *(["--make-demo"] if make_demo else []), str(root)]
-    home = Path(__file__).parents[1]  # so that the package is found from a plain clone, whatever the working folder
+    command = [sys.executable, "-m", "lemons_core.ui.worker", *(["--make-demo"] if make_demo else []), str(root)]
+    home = Path(__file__).parents[2]  # so that the package is found from a plain clone, whatever the working folder
     with subprocess.Popen(
         command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
     ) as child:
@@ -55,8 +55,8 @@ def _answer(**parts: object) -> None:
 
 def _main(arguments: list[str]) -> None:
     from lemons_core.collection import read_collection
-    from lemons_core.overview import build_overview, to_json
     from lemons_core.simulate.demo import read_demo_marker, write_demo
+    from lemons_core.ui.overview import build_overview, to_json
 
     def progress(fraction: float, text: str) -> None:
         _answer(progress=[fraction, text])

@@ -1,0 +1,146 @@
+"""Pieces of a page: headings, errors, charts, the data badge."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from lemons_core.card import ModelCard
+from lemons_core.colours import PATHOLOGY_COLOURS
+from lemons_core.errors import LemonsError
+from lemons_core.terms import display
+from lemons_core.ui import source
+from lemons_core.ui.overview import Overview
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+ASSETS = Path(__file__).parents[2] / "assets"
+COLLECTION_PAGE = "https://www.cancerimagingarchive.net/collection/cbis-ddsm/"
+CHARITY_PAGE = "https://www.knowyourlemons.org"
+
+
+def plain(text: object) -> str:
+    """Text from a file or a user, safe in markdown: shown as it is, never as a link, formula or picture."""
+    return "".join(f"\\{char}" if char in "\\`*_{}[]()<>#+-.!|$~:" else char for char in str(text))
+
+
+def show_error(error: LemonsError) -> None:
+    """What failed, where, and what to do: three lines, no traceback."""
+    lines = [f"**{plain(error.what)}.**"]
+    if error.where:
+        lines.append(f"Where: {plain(error.where)}")
+    if error.todo:
+        lines.append(plain(error.todo))
+    st.error("  \n".join(lines), icon=":material/error:")
+
+
+@contextmanager
+def guard() -> Iterator[None]:
+    """Show an expected failure where it happens and let the rest of the page go on."""
+    try:
+        yield
+    except LemonsError as error:
+        show_error(error)
+    except MemoryError:
+        show_error(LemonsError("There is not enough memory for this", todo="Close other programs or use a crop."))
+    except OSError as error:
+        what = f"A file cannot be read or written: {error.strerror or type(error).__name__}"
+        show_error(LemonsError(what, where=str(error.filename or ""), todo="Check the folder, its rights, the disk."))
+
+
+def page_title(title: str, sentence: str) -> None:
+    """Heading and the one sentence that says what the page is for."""
+    st.title(title, anchor=False)
+    st.markdown(sentence)
+
+
+def data_badge() -> None:
+    """The data set in use, for the sidebar; silent on failure, which the page itself tells."""
+    try:
+        seen = source.overview()
+    except LemonsError as error:
+        st.badge("No data", icon=":material/error:", color="red")
+        st.caption(plain(error.what))
+        return
+    if seen.simulated:
+        st.badge("Simulated demo data", icon=":material/science:", color="yellow")
+    else:
+        st.badge(f"Your collection: {plain(Path(seen.root).name)}", icon=":material/folder:", color="green")
+    crops = f"{seen.images['crop']:,} with a crop on disk" if seen.images["crop"] else "no images on disk"
+    st.caption(f"{seen.rows:,} abnormalities, {crops}")
+
+
+def data_words(seen: Overview) -> str:
+    """The data set in a few words, for the line under a figure."""
+    return "simulated demo data" if seen.simulated else f"your collection ({plain(Path(seen.root).name)})"
+
+
+PATHOLOGY_KEY = (
+    '<div class="key">'
+    + "".join(
+        f'<span><i class="{name.lower()}" style="background-color:{colour}"></i>{display(name)}</span>'
+        for name, colour in PATHOLOGY_COLOURS.items()
+    )
+    + "</div>"
+)
+
+
+def chart(figure: "go.Figure", key: str, alt: str) -> None:
+    """A figure in the page's theme, without the tool bar."""
+    # The theme's own grey for axis words is too pale for small type.
+    ink = "#D6D3C9" if st.context.theme.type == "dark" else "#45412F"
+    for axes in (figure.update_xaxes, figure.update_yaxes):
+        axes(tickfont_color=ink, title_font_color=ink)
+    figure.update_traces(textfont_color=ink)
+    st.plotly_chart(figure, key=key, alt=alt, config={"displayModeBar": False})
+
+
+def alt_counts(counts: "pd.DataFrame") -> str:
+    """The counts of a stacked bar chart as a sentence, for those who cannot see it."""
+    rows = ", ".join(f"{row.value} {display(row.pathology)} {row.n}" for row in counts.itertuples() if row.n)
+    return f"Rows by value and pathology: {rows}."
+
+
+def alt_shares(shares: "pd.DataFrame") -> str:
+    """The same for malignant shares."""
+    return "Malignant share: " + ", ".join(f"{r.value} {r.share:.0%} of {r.n}" for r in shares.itertuples()) + "."
+
+
+def render_missing_images(seen: Overview) -> None:
+    """The designed state of a collection that has tables and no pictures."""
+    st.warning(
+        f"**0 of {seen.rows:,} abnormalities have images on disk.** The tables work without them. To see pictures, put "
+        "the DICOM files anywhere below the data folder; they are found by their series number.\n\n"
+        "- **TCIA**: the NBIA Data Retriever with the collection's manifest, 163.6 GB.\n"
+        "- **Imaging Data Commons**: `pip install idc-index`, then `idc download cbis_ddsm`; single series as well.\n"
+        "- **Kaggle mirror**: JPEG copies, 6 GB; lossy, and other file names.\n\n"
+        f"More in `docs/data.md` and on [the collection's page]({COLLECTION_PAGE}).",
+        icon=":material/image_not_supported:",
+    )
+
+
+def render_model(card: ModelCard) -> None:
+    """What a model is, on what it was trained and measured, and where it ends; from its card."""
+    st.markdown(
+        f"**{plain(card.name)}** ({plain(card.architecture)}), trained on **{plain(card.trained_on)}**. It gives a "
+        "probability for any calcification and for each group, with a heat map. It does not tell benign from "
+        "malignant, and it is not a diagnosis."
+    )
+    for name, figures in card.metrics.items():
+        scores = ", ".join(f"{label} {_first(row['auc']):.2f}" for label, row in figures.get("auc", {}).items())
+        if scores:
+            where = f"{plain(name).capitalize()}, n = {figures['n']:,}, on {plain(card.trained_on)}"
+            st.caption(f"{where}. Area under the ROC curve: {scores}.")
+    if card.limits:
+        with st.expander("Where it ends"):
+            st.markdown("\n".join(f"- {plain(limit)}" for limit in card.limits))
+    st.caption(f"Weights: SHA-256 `{card.sha256[:12]}`")
+
+
+def _first(value: float | list[float]) -> float:
+    """A figure without its interval."""
+    return value[0] if isinstance(value, list) else value
