@@ -53,9 +53,11 @@ def cross_checks(table: pd.DataFrame) -> Iterator[Problem]:
         yield Problem(row.source_file, int(row.source_row), None, f"a second row for {row.case_id}")
 
     sides: dict[str, dict[str, set[str]]] = {}
-    for row in table.itertuples():
-        if isinstance(row.patient_id, str):
-            sides.setdefault(row.patient_id, {}).setdefault(row.split, set()).add(str(row.abnormality_type))
+    for patient, split, kind in zip(
+        *(table[column].tolist() for column in ("patient_id", "split", "abnormality_type")), strict=True
+    ):
+        if isinstance(patient, str):
+            sides.setdefault(patient, {}).setdefault(split, set()).add(str(kind))
     for patient, splits in sides.items():
         if len(splits) == 2:
             train, test = ("+".join(sorted(splits[split])) for split in ("train", "test"))
@@ -65,10 +67,12 @@ def cross_checks(table: pd.DataFrame) -> Iterator[Problem]:
 
     calc = table[(table["abnormality_type"] == AbnormalityType.CALCIFICATION) & table["lesion_id"].notna()]
     for column, spelled in (("morphology_tokens", "calc type"), ("pathology", "pathology")):
-        for lesion, rows in calc.groupby("lesion_id", sort=False):
-            values = rows[column].map(lambda value: "-".join(sorted(value)) if isinstance(value, tuple) else value)
-            if len(rows) > 1 and values.nunique(dropna=False) > 1:
-                told = " against ".join(values.fillna("missing").replace("", "missing"))
-                last = rows.iloc[-1]
-                what = f"the views of lesion {lesion} disagree: {told}"
+        told: dict[str, list[str]] = {}
+        for lesion, value in zip(calc["lesion_id"].tolist(), calc[column].tolist(), strict=True):
+            word = "-".join(sorted(value)) if isinstance(value, tuple) else value
+            told.setdefault(lesion, []).append(word if isinstance(word, str) and word else "missing")
+        for lesion, values in told.items():
+            if len(set(values)) > 1:
+                last = calc[calc["lesion_id"] == lesion].iloc[-1]
+                what = f"the views of lesion {lesion} disagree: {' against '.join(values)}"
                 yield Problem(last["source_file"], int(last["source_row"]), spelled, what)

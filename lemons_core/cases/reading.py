@@ -101,12 +101,13 @@ class Cases:
         }
 
 
-def read_cases(root: str | Path) -> Cases:
+def read_cases(root: str | Path, *, csv_files: Iterable[str] | None = None) -> Cases:
     """Read every case-description CSV below `root`.
 
     Parameters
     ----------
     root : folder that holds the CSVs, at any depth
+    csv_files : the CSVs below root, where the caller has searched it already
 
     Returns
     -------
@@ -122,7 +123,8 @@ def read_cases(root: str | Path) -> Cases:
     problems: list[Problem] = []
     records: list[dict[str, object]] = []
     seen: dict[str, str] = {}
-    for path in sorted(root.rglob("*.csv"), key=lambda p: (len(p.parts), str(p))):
+    found = root.rglob("*.csv") if csv_files is None else (root / name for name in csv_files)
+    for path in sorted(found, key=lambda p: (len(p.parts), str(p))):
         file = path.relative_to(root).as_posix()
         parsed = _read_csv(path, file, problems)
         if parsed is None:  # another table, such as the metadata.csv of a download

@@ -1,1 +1,1 @@
-"""Where the images lie on disk, found by what the files say of themselves."""
+"""Where the images lie on disk, found by what the files say of themselves; how they come there."""
