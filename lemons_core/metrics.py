@@ -144,7 +144,8 @@ def score(
         raise DataError("Every prediction needs a patient", where=f"{len(labels)} predictions")
     draws = np.concatenate(list(_replicates(labels, probabilities, codes, threshold, replicates, seed)))
     low, high = _quantiles(draws)
-    values = _figures(*(part[None] for part in _by_score(labels, probabilities)), probabilities, threshold)[0]
+    positive, negative = _by_score(labels, probabilities)
+    values = _figures(positive[None], negative[None], probabilities, threshold)[0]
     triple = [_numbers(v, lo, hi) for v, lo, hi in zip(values, low, high, strict=True)]
     return {
         "n": len(labels),

@@ -16,17 +16,8 @@ import pandas as pd
 
 from lemons_core.errors import DataError
 from lemons_core.metrics import score
-from lemons_core.notes.model import (
-    KINDS,
-    THRESHOLD,
-    Kind,
-    Settings,
-    by_lesion,
-    fit_model,
-    is_malignant,
-    predict,
-    usable_rows,
-)
+from lemons_core.notes.estimators import KINDS, Kind, Settings
+from lemons_core.notes.model import THRESHOLD, by_lesion, fit_model, is_malignant, predict, usable_rows
 from lemons_core.notes.text import FEATURE_SETS, Features, build_notes
 from lemons_core.splits import assert_disjoint, folds
 from lemons_core.terms import Pathology
@@ -111,8 +102,10 @@ def out_of_sample(
         rows = complete_rows(rows)
         blind = rows.assign(view=pd.Series(pd.NA, index=rows.index, dtype="string"))
         pairs = row_folds(len(rows), count=5, seed=seed)
-        options = {"settings": ROW_SPLIT_SETTINGS, "calibrated": False}
-        return rows, cross_predict(blind, features, pairs, kind=kind, seed=seed, **options)
+        p = cross_predict(
+            blind, features, pairs, kind=kind, settings=ROW_SPLIT_SETTINGS, calibrated=False, seed=seed
+        )
+        return rows, p
     raise DataError(f"Unknown protocol '{protocol}'", todo=f"Known: {', '.join(PROTOCOLS)}.")
 
 
@@ -159,4 +152,5 @@ def _cuts(
         yield subset, "row", is_malignant(part), p, part["patient_id"].to_numpy(dtype=object)
         if lesions:
             both = by_lesion(part, p)
-            yield subset, "lesion", both["label"].to_numpy(), both["probability"].to_numpy(), both["patient_id"].to_numpy()
+            label, probability, patient = (both[name].to_numpy() for name in ("label", "probability", "patient_id"))
+            yield subset, "lesion", label, probability, patient

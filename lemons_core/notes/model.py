@@ -4,64 +4,22 @@ import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lemons_core.errors import DataError
 from lemons_core.notes.calibrate import Calibration, fit_calibration
-from lemons_core.notes.text import (
-    NO_DISTRIBUTION,
-    Features,
-    Note,
-    Vectoriser,
-    build_notes,
-    fit_vectoriser,
-)
+from lemons_core.notes.estimators import KINDS, Kind, Settings, fit_estimator, logit, margins
+from lemons_core.notes.text import Features, Note, Vectoriser, build_notes
 from lemons_core.splits import folds
 from lemons_core.terms import AbnormalityType, Pathology
-
-Kind = Literal["xgboost", "logistic", "forest", "majority"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 # A calibrated probability of one half. A threshold tuned for accuracy on out-of-fold training predictions gained
 # less than 0.003 in nested cross-validation, so the plain one stays.
 THRESHOLD = 0.5
 _FOLDS = 5
-
-
-@dataclass(frozen=True)
-class Settings:
-    """XGBoost settings. The defaults are the choice of `search.search` on the official training split.
-
-    Of 144 candidates the best forty lie within 0.003 of each other in mean AUC: the data, not the settings, set the
-    limit. Among equals the rule takes the lower log loss and then monotone directions, so that no explanation can run
-    against BI-RADS. Cross-validated AUC: descriptors 0.822, context 0.820, assessment 0.866.
-
-    trees : trees grown side by side in each round and averaged, which steadies the row and column draws
-    leaf : least rows in a leaf of the random forest
-    """
-
-    max_depth: int = 3
-    eta: float = 0.1
-    rounds: int = 50
-    min_child_weight: float = 5.0
-    reg_lambda: float = 1.0
-    colsample_bynode: float = 0.3
-    subsample: float = 0.7
-    trees: int = 4
-    ngrams: int = 1
-    monotone: bool = True
-    leaf: int = 10
-
-
-# What BI-RADS says the direction must be; the fit may find an effect absent, never reversed.
-_LOWERS = {
-    "VASCULAR", "COARSE", "EGGSHELL", "DYSTROPHIC", "LARGE_RODLIKE", "SKIN", "MILK_OF_CALCIUM", "LUCENT_CENTERED",
-    "ROUND_AND_REGULAR", NO_DISTRIBUTION,
-}  # fmt: skip
-_RAISES = {"FINE_LINEAR_BRANCHING", "LINEAR", "SEGMENTAL", "type_suspicion", "assessment"}
 
 
 @dataclass(frozen=True)
@@ -137,10 +95,11 @@ def fit_model(
     if calibrated and kind != "majority":
         raw = np.empty(len(table))
         for train, held in folds(table, count=_FOLDS, seed=seed):
-            vectoriser, estimator = _fit([notes[i] for i in train], labels[train], features, kind, settings, seed)
-            raw[held] = _margin(kind, estimator, vectoriser.transform([notes[i] for i in held]))
+            inside = [notes[i] for i in train]
+            vectoriser, estimator = fit_estimator(inside, labels[train], features, kind, settings, seed)
+            raw[held] = margins(kind, estimator, vectoriser.transform([notes[i] for i in held]))
         calibration = fit_calibration(raw, labels)
-    vectoriser, estimator = _fit(notes, labels, features, kind, settings, seed)
+    vectoriser, estimator = fit_estimator(notes, labels, features, kind, settings, seed)
     return NoteModel(kind, vectoriser, estimator, calibration, _shares(notes))
 
 
@@ -152,7 +111,7 @@ def predict(model: NoteModel, notes: Sequence[Note]) -> np.ndarray:
 def log_odds(model: NoteModel, notes: Sequence[Note]) -> np.ndarray:
     """(N,) calibrated log-odds. A grade or view that is not given is averaged over its values in training."""
     filled, weights, owner = fill_in(model, notes)
-    raw = _margin(model.kind, model.estimator, model.vectoriser.transform(filled))
+    raw = margins(model.kind, model.estimator, model.vectoriser.transform(filled))
     return model.calibration(np.bincount(owner, weights=raw * weights, minlength=len(notes)))
 
 
@@ -204,77 +163,6 @@ def by_lesion(table: pd.DataFrame, probabilities: np.ndarray) -> pd.DataFrame:
 
 def sigmoid(log_odds: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-np.asarray(log_odds, dtype=float)))
-
-
-def logit(probabilities: np.ndarray) -> np.ndarray:
-    clipped = np.clip(probabilities, 1e-6, 1 - 1e-6)
-    return np.log(clipped / (1 - clipped))
-
-
-def fit_raw(
-    notes: Sequence[Note], labels: np.ndarray, features: Features, settings: Settings, *, seed: int
-) -> tuple[Vectoriser, Any]:
-    """An uncalibrated XGBoost fit, as the settings search compares them by the hundred."""
-    return _fit(notes, labels, features, "xgboost", settings, seed)
-
-
-def _fit(
-    notes: Sequence[Note], labels: np.ndarray, features: Features, kind: Kind, settings: Settings, seed: int
-) -> tuple[Vectoriser, Any]:
-    if not 0 < labels.sum() < len(labels):
-        raise DataError("A fit needs malignant and benign rows", where=f"{len(labels)} rows")
-    linear = kind == "logistic"
-    vectoriser = fit_vectoriser(
-        notes,
-        features=features,
-        grades="word" if linear else "number",
-        ngrams=2 if linear else settings.ngrams,
-    )
-    matrix = vectoriser.transform(notes)
-    if kind == "majority":
-        return vectoriser, float(logit(labels.mean()))
-    if linear:
-        from sklearn.linear_model import LogisticRegression
-
-        return vectoriser, LogisticRegression(C=0.3, max_iter=1000).fit(matrix, labels)
-    if kind == "forest":
-        from sklearn.ensemble import RandomForestClassifier
-
-        forest = RandomForestClassifier(100, min_samples_leaf=settings.leaf, n_jobs=1, random_state=seed)
-        return vectoriser, forest.fit(np.nan_to_num(matrix, nan=-1), labels)
-    import xgboost
-
-    parameters = {
-        "objective": "binary:logistic",
-        "tree_method": "hist",
-        "max_depth": settings.max_depth,
-        "eta": settings.eta,
-        "min_child_weight": settings.min_child_weight,
-        "reg_lambda": settings.reg_lambda,
-        "colsample_bynode": settings.colsample_bynode,
-        "subsample": settings.subsample,
-        "num_parallel_tree": settings.trees,
-        "seed": seed,
-        # Below this the work is handed out for longer than it takes.
-        "nthread": 1 if len(labels) < 20_000 else 0,
-    }
-    if settings.monotone:
-        directions = (-1 if name in _LOWERS else 1 if name in _RAISES else 0 for name in vectoriser.names)
-        parameters["monotone_constraints"] = tuple(directions)
-    return vectoriser, xgboost.train(parameters, xgboost.DMatrix(matrix, labels), settings.rounds)
-
-
-def _margin(kind: Kind, estimator: Any, matrix: np.ndarray) -> np.ndarray:
-    """Raw log-odds, (N,)."""
-    if kind == "majority":
-        return np.full(len(matrix), estimator)
-    if kind == "logistic":
-        return estimator.decision_function(matrix)
-    if kind == "forest":
-        return logit(estimator.predict_proba(np.nan_to_num(matrix, nan=-1))[:, 1])
-    import xgboost
-
-    return estimator.predict(xgboost.DMatrix(matrix), output_margin=True).astype(float)
 
 
 def _shares(notes: Sequence[Note]) -> dict[str, dict[Any, float]]:

@@ -4,26 +4,22 @@ The vocabulary is lexicon.csv; this module only knows how words combine: longest
 the pen, numbers behind their name, and how far a negation reaches.
 """
 
-import csv
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
 from itertools import groupby
-from pathlib import Path
-from re import compile as pattern
 
 from lemons_core.errors import DataError
+from lemons_core.notes.lexicon import DESCRIPTORS, Entry, read_lexicon, read_vocabulary
 from lemons_core.notes.negation import Item, negated_items
 from lemons_core.notes.spelling import nearest, singular
 from lemons_core.notes.text import Note, _in_order
-from lemons_core.terms import DISTRIBUTION, MORPHOLOGY, MORPHOLOGY_TWINS, display
+from lemons_core.terms import DISPLAY, DISTRIBUTION, MORPHOLOGY
 
 MAX_CHARS = 20_000  # ten pages; more is a file that went astray, not a note
-LEXICON = Path(__file__).parent / "lexicon.csv"
 
-_TOKEN = pattern(r"ca\+\+|[^\W\d_]+|\d+(?:\.\d+)?|[.,;:()\n?!]", 2)  # 2: ignore case
-_DESCRIPTORS = ("morphology", "distribution", "breast_density", "subtlety", "view", "laterality", "assessment")
+_TOKEN = re.compile(r"ca\+\+|[^\W\d_]+|\d+(?:\.\d+)?|[.,;:()\n?!]", re.IGNORECASE)
 _NAMES = {"breast_density": "breast density", "laterality": "side", "assessment": "BI-RADS category"}
 _NUMBERS = dict(zip(("zero", "one", "two", "three", "four", "five", "six"), range(7), strict=True))
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "iva": 4, "ivb": 4, "ivc": 4, "vi": 6}
@@ -75,13 +71,6 @@ class _Token:
     raw: str
 
 
-@dataclass(frozen=True)
-class _Entry:
-    field: str
-    value: str
-    proof: bool
-
-
 def parse_note(text: str) -> Parsed:
     """Read a free-text note.
 
@@ -101,10 +90,9 @@ def parse_note(text: str) -> Parsed:
     tokens = list(_tokens(text))
     items, readings, unknown, proof = _read(text, tokens)
     negated = negated_items(items)
-    found = tuple(
-        Reading(r.start, r.end, r.text, r.field, r.value, place in negated and r.field in _DESCRIPTORS[:4] + ("assessment",), r.rank)
-        for place, r in readings
-    )
+    # "no calcification in the left breast" denies the calcification, not the side
+    stays = ("view", "laterality")
+    found = tuple(replace(r, negated=place in negated and r.field not in stays) for place, r in readings)
     if not found or (unknown and not proof):
         return Parsed(text, None, (), tuple(unknown), ("Nothing was understood: this does not read as a finding.",))
     note, cautions = _combine([r for r in found if not r.negated])
@@ -115,7 +103,7 @@ def parse_note(text: str) -> Parsed:
 
 
 def _tokens(text: str) -> Iterator[_Token]:
-    known, targets = _vocabulary()
+    known, targets = read_vocabulary()
     mended: dict[str, str] = {}
     for match in _TOKEN.finditer(text):
         raw = match.group()
@@ -127,7 +115,7 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 def _read(text: str, tokens: Sequence[_Token]) -> tuple[list[Item], list[tuple[int, Reading]], list[Reading], bool]:
     """Longest phrases from left to right: items for the negation, readings by item, unknown words, proof of subject."""
-    phrases, longest = _lexicon()
+    phrases, longest = read_lexicon()
     items: list[Item] = []
     readings: list[tuple[int, Reading]] = []
     unknown: list[Reading] = []
@@ -142,11 +130,11 @@ def _read(text: str, tokens: Sequence[_Token]) -> tuple[list[Item], list[tuple[i
         entries, end = _longest(tokens, i, phrases, longest)
         bare = _bare_category(tokens, i)
         if bare:
-            entries, end = (_Entry("assessment", "4", True),), i + 2
+            entries, end = (Entry("assessment", "4", True),), i + 2
         place = len(items)
         kind = "word"
         for entry in entries:
-            if entry.field in _DESCRIPTORS:
+            if entry.field in DESCRIPTORS:
                 value, stop, rank = entry.value.removesuffix(" weak"), end, 0 if entry.value.endswith("weak") else 1
                 if entry.value == "#":
                     value, stop = _number(tokens, end, entry.field)
@@ -155,7 +143,8 @@ def _read(text: str, tokens: Sequence[_Token]) -> tuple[list[Item], list[tuple[i
                     continue
                 end, kind = stop, "descriptor"
                 start, until = token.start, tokens[stop - 1].end
-                readings.append((place, Reading(start, until, text[start:until], entry.field, value, rank=2 if bare else rank)))
+                reading = Reading(start, until, text[start:until], entry.field, value, rank=2 if bare else rank)
+                readings.append((place, reading))
             elif entry.field != "filler":
                 kind = entry.value if entry.field == "negation" else entry.field
             proof = proof or entry.proof
@@ -168,14 +157,14 @@ def _read(text: str, tokens: Sequence[_Token]) -> tuple[list[Item], list[tuple[i
 
 
 def _longest(
-    tokens: Sequence[_Token], i: int, phrases: dict[tuple[str, ...], tuple[_Entry, ...]], longest: int
-) -> tuple[tuple[_Entry, ...], int]:
+    tokens: Sequence[_Token], i: int, phrases: dict[tuple[str, ...], tuple[Entry, ...]], longest: int
+) -> tuple[tuple[Entry, ...], int]:
     """Entries of the longest phrase that starts at token i, and the token behind it.
 
     A type may be written with a comma inside ("linear, branching"); no other phrase crosses one.
     """
     words: list[str] = []
-    best: tuple[tuple[_Entry, ...], int] = ((), i + 1)
+    best: tuple[tuple[Entry, ...], int] = ((), i + 1)
     comma = False
     for j in range(i, min(i + 2 * longest, len(tokens))):
         if tokens[j].word == "," and words and not comma:
@@ -237,7 +226,7 @@ def _combine(readings: Sequence[Reading]) -> tuple[Note, list[str]]:
             value = values[-1]  # of several categories the highest counts, as in a report's overall category
             single[field] = int(value) if field in _LIMITS else value
         if len(values) > 1:
-            said = " and ".join(display(value) for value in values)
+            said = " and ".join(DISPLAY.get(value, value) for value in values)
             chosen = f"the highest, {values[-1]}, is taken" if field in single else "it is left open"
             cautions.append(f"The text names {said} for the {_NAMES.get(field, field)}; {chosen}.")
     note = Note(
@@ -246,37 +235,3 @@ def _combine(readings: Sequence[Reading]) -> tuple[Note, list[str]]:
     if any(r.field == "breast_density" and r.rank == 0 for r in readings) and note.breast_density == 3:
         cautions.append('"Dense" without a degree is read as density 3 (heterogeneously dense).')
     return note, cautions
-
-
-@cache
-def _lexicon() -> tuple[dict[tuple[str, ...], tuple[_Entry, ...]], int]:
-    """Phrase (as words in the singular) to its entries, and the length of the longest phrase."""
-    rows: list[tuple[list[str], _Entry]] = []
-    with LEXICON.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            entry = _Entry(row["field"], row["value"], row["proof"] == "yes")
-            rows += [(phrase.split(), entry) for phrase in row["phrases"].split("|")]
-    for token in (*MORPHOLOGY, *DISTRIBUTION, *MORPHOLOGY_TWINS):  # the collection's own spelling is always understood
-        field = "distribution" if token in DISTRIBUTION else "morphology"
-        rows.append((token.lower().split("_"), _Entry(field, MORPHOLOGY_TWINS.get(token, token), False)))
-    words = {word for phrase, _ in rows for word in phrase}
-    phrases: dict[tuple[str, ...], tuple[_Entry, ...]] = {}
-    for phrase, entry in rows:
-        key = tuple(singular(word, words) or word for word in phrase)
-        if entry.field not in [known.field for known in phrases.get(key, ())]:
-            phrases[key] = (*phrases.get(key, ()), entry)
-    return phrases, max(map(len, phrases))
-
-
-@cache
-def _vocabulary() -> tuple[frozenset[str], dict[str, frozenset[str]]]:
-    """Every known word, and those that a slip of the pen may have meant (of descriptors and nouns) with their meaning."""
-    phrases, _ = _lexicon()
-    meaning: dict[str, set[str]] = {"distribution": {"filler"}}
-    for phrase, entries in phrases.items():
-        for word in phrase if entries[0].field in (*_DESCRIPTORS, "noun") else ():
-            meaning.setdefault(word, set()).update(e.value or e.field for e in entries)
-    known = frozenset(word for phrase in phrases for word in phrase)
-    # "cluster" and "clustered" mean the same: a word is told by what it means alone, else by its phrases
-    alone = {w: frozenset(e.value for e in phrases[w,]) if (w,) in phrases else frozenset(m) for w, m in meaning.items()}
-    return known, alone

@@ -6,19 +6,21 @@ Only the training rows are seen, folds keep patients together, and the words are
 import itertools
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lemons_core.metrics import auc
-from lemons_core.notes.model import Settings, _margin, fit_raw, is_malignant, sigmoid, usable_rows
+from lemons_core.notes.estimators import Settings, fit_estimator, margins
+from lemons_core.notes.model import is_malignant, sigmoid, usable_rows
 from lemons_core.notes.text import FEATURE_SETS, build_notes
 from lemons_core.splits import folds
 
 Progress = Callable[[float, str], object]
 
 # Learning rate and rounds go together; the rest spans weak to strong regularisation.
-_GRID = {
+_GRID: dict[str, tuple[Any, ...]] = {
     "max_depth": (2, 3, 4),
     "eta_rounds": ((0.1, 50), (0.1, 100), (0.1, 200)),
     "min_child_weight": (1.0, 5.0),
@@ -66,10 +68,10 @@ def search(
             for turn, pairs in enumerate(rounds):
                 p = np.empty(len(labels))
                 for inside, held in pairs:
-                    vectoriser, booster = fit_raw(
-                        [notes[i] for i in inside], labels[inside], features, candidate, seed=seed + turn
+                    vectoriser, booster = fit_estimator(
+                        [notes[i] for i in inside], labels[inside], features, "xgboost", candidate, seed + turn
                     )
-                    p[held] = sigmoid(_margin("xgboost", booster, vectoriser.transform([notes[i] for i in held])))
+                    p[held] = sigmoid(margins("xgboost", booster, vectoriser.transform([notes[i] for i in held])))
                 loss = -np.mean(labels * np.log(p) + (1 - labels) * np.log(1 - p))
                 figures.append((auc(labels, p), loss, np.mean((p >= 0.5) == labels)))
             for name, value in zip(("auc", "log_loss", "accuracy"), np.mean(figures, axis=0), strict=True):

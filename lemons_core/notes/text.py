@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -91,7 +91,8 @@ def build_notes(table: pd.DataFrame) -> list[Note]:
     for tokens, column in zip(raw, ("mass_shape", "mass_margins"), strict=True):
         if mass.any():
             tokens[mass] = table.loc[mass, column].map(lambda v: tuple(v.split("-")) if isinstance(v, str) else ())
-    columns = [[_in_order(t, MORPHOLOGY) for t in raw[0]], [_in_order(t, DISTRIBUTION) for t in raw[1]]]
+    vocabularies = (MORPHOLOGY, DISTRIBUTION)
+    columns: list[list[Any]] = [[_in_order(t, v) for t in tokens] for tokens, v in zip(raw, vocabularies, strict=True)]
     for name in ("breast_density", "subtlety", "view", "laterality", "assessment"):
         values = table[name].astype(object)
         columns.append([None if pd.isna(v) else int(v) if name in _GRADES else str(v) for v in values])

@@ -1,0 +1,165 @@
+"""A note model on disk: XGBoost's own JSON, and a card without which it is refused."""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lemons_core.card import sha256_of
+from lemons_core.errors import ModelError
+from lemons_core.metrics import score
+from lemons_core.notes.calibrate import Calibration
+from lemons_core.notes.estimators import Settings
+from lemons_core.notes.evaluate import Protocol, out_of_sample
+from lemons_core.notes.model import THRESHOLD, NoteModel, fit_model, is_malignant, usable_rows
+from lemons_core.notes.text import FEATURE_SETS, Features, Vectoriser
+
+SHIPPED = Path(__file__).parent / "shipped"
+_CARD, _MODEL = "card.json", "model.json"
+_FORMAT = 1
+_KEYS = {
+    "format", "features", "vectoriser", "calibration", "shares", "threshold", "settings", "seed", "trained_on",
+    "simulated", "rows", "patients", "malignant", "created", "metrics", "limits", "sha256",
+}  # fmt: skip
+_LIMITS = (
+    "Research and education only. Not a medical device.",
+    "Learned from case-enriched film mammograms read in the 1990s: its probabilities hold for such cases, not for "
+    "screening.",
+    "A note without a distribution scores low, because in CBIS-DDSM almost only findings that were never called back "
+    "lack one.",
+)
+
+
+def train_model(
+    table: pd.DataFrame, features: Features = "assessment", *, trained_on: str, simulated: bool, seed: int = 0
+) -> NoteModel:
+    """Fit on the official training split and write the card, with its figures on the test split.
+
+    Parameters
+    ----------
+    table : the case table
+    trained_on : one phrase shown beside every number
+    simulated : True when no real case was seen
+
+    Raises
+    ------
+    DataError : no usable training rows
+    """
+    rows = usable_rows(table)
+    train, test = rows[rows["split"] == "train"], rows[rows["split"] == "test"]
+    model = fit_model(train, features, seed=seed)
+    metrics = {}
+    protocols: tuple[Protocol, ...] = ("official", "grouped_cv")
+    for protocol in protocols:
+        if protocol == "official" and not 0 < is_malignant(test).sum() < len(test):
+            continue
+        scored, p = out_of_sample(rows, features, protocol, seed=seed)
+        metrics[protocol] = score(is_malignant(scored), p, scored["patient_id"], threshold=THRESHOLD, seed=seed)
+    model.card.update(
+        format=_FORMAT,
+        features=features,
+        settings=asdict(Settings()),
+        seed=seed,
+        trained_on=trained_on,
+        simulated=simulated,
+        rows=len(train),
+        patients=int(train["patient_id"].nunique()),
+        malignant=int(is_malignant(train).sum()),
+        created=datetime.now(UTC).date().isoformat(),
+        metrics=metrics,
+        limits=list(_LIMITS),
+    )
+    return model
+
+
+def write_model(model: NoteModel, folder: str | Path) -> Path:
+    """Write model.json and card.json into `folder`, each whole or not at all; returns the folder.
+
+    Raises
+    ------
+    ModelError : not an XGBoost model with a card (train_model gives one), or the folder cannot be written
+    """
+    if model.kind != "xgboost" or not model.card:
+        raise ModelError("Only a trained XGBoost note model can be saved", todo="Use `notes train`.")
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace(folder / _MODEL, bytes(model.estimator.save_raw("json")))
+        card = model.card | {
+            "vectoriser": asdict(model.vectoriser),
+            "calibration": asdict(model.calibration),
+            "shares": {name: [[value, share] for value, share in some.items()] for name, some in model.shares.items()},
+            "threshold": model.threshold,
+            "sha256": sha256_of(folder / _MODEL),
+        }
+        _replace(folder / _CARD, (json.dumps(card, indent=1, ensure_ascii=False) + "\n").encode())
+    except OSError as error:
+        raise ModelError(f"The model cannot be saved: {error.strerror}", where=str(folder)) from error
+    return folder
+
+
+def read_model(folder: str | Path) -> NoteModel:
+    """Read a saved model back; it gives the very same probabilities.
+
+    Raises
+    ------
+    ModelError : missing, damaged, of another version, or the model file is not the one that the card names
+    """
+    folder = Path(folder)
+    card = _read_card(folder / _CARD)
+    path = folder / _MODEL
+    todo = "Train it again with `python -m lemons_core notes train`."
+    try:
+        digest = sha256_of(path)
+    except OSError as error:
+        raise ModelError("The note model is missing", where=str(path), todo=todo) from error
+    if digest != card["sha256"]:
+        raise ModelError("The note model is not the one that its card names", where=str(path), todo=todo)
+    import xgboost
+
+    booster = xgboost.Booster()
+    try:
+        booster.load_model(bytearray(path.read_bytes()))
+        model = NoteModel(
+            "xgboost",
+            Vectoriser(**card["vectoriser"] | {"vocabulary": tuple(card["vectoriser"]["vocabulary"])}),
+            booster,
+            Calibration(*(tuple(card["calibration"][name]) for name in ("raw", "calibrated"))),
+            {name: {value: share for value, share in some} for name, some in card["shares"].items()},
+            float(card["threshold"]),
+            card,
+        )
+    except (xgboost.core.XGBoostError, TypeError, KeyError, ValueError) as error:
+        raise ModelError("The note model is damaged", where=str(folder), todo=todo) from error
+    if booster.num_features() != len(model.vectoriser.names):
+        raise ModelError("The note model does not fit its card", where=str(folder), todo=todo)
+    return model
+
+
+def read_shipped(features: Features = "assessment") -> NoteModel:
+    """The model that comes with the package, trained on simulated notes only."""
+    if features not in FEATURE_SETS:
+        raise ModelError(f"There is no shipped model for '{features}'", todo=f"Known: {', '.join(FEATURE_SETS)}.")
+    return read_model(SHIPPED / features)
+
+
+def _read_card(path: Path) -> dict[str, Any]:
+    todo = "Give the folder that `python -m lemons_core notes train` wrote."
+    try:
+        card = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ModelError("There is no card of a note model", where=str(path), todo=todo) from error
+    except ValueError as error:
+        raise ModelError("The card of the note model is damaged", where=str(path), todo=todo) from error
+    if not isinstance(card, dict) or set(card) != _KEYS or card["format"] != _FORMAT:
+        raise ModelError("The card of the note model does not fit this version", where=str(path), todo=todo)
+    return card
+
+
+def _replace(path: Path, content: bytes) -> None:
+    fresh = path.with_name(path.name + ".tmp")
+    fresh.write_bytes(content)
+    fresh.replace(path)
