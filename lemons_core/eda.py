@@ -18,7 +18,8 @@ PATHOLOGIES: tuple[str, ...] = (Pathology.MALIGNANT, Pathology.BENIGN, Pathology
 class Attribute:
     """One way to divide the rows.
 
-    column : of the case table; a column of tuples counts a row once for each of its values
+    column : of the case table
+    several : the column holds tuples, and a row counts once for each of its values
     order : the values in the order to show; None: most frequent first
     words : value to shown text, where that is not `display`
     """
@@ -27,15 +28,16 @@ class Attribute:
     column: str
     order: tuple[str, ...] | None = None
     words: tuple[tuple[str, str], ...] = ()
+    several: bool = False
 
     def text(self, value: str) -> str:
         return dict(self.words).get(value) or (value if value.isdigit() else display(value))
 
 
 ATTRIBUTES: dict[str, Attribute] = {
-    "group": Attribute("Group", "calc_groups", tuple(GROUPS)),
-    "morphology": Attribute("Morphology", "morphology_tokens"),
-    "distribution": Attribute("Distribution", "distribution_tokens"),
+    "group": Attribute("Group", "calc_groups", tuple(GROUPS), several=True),
+    "morphology": Attribute("Morphology", "morphology_tokens", several=True),
+    "distribution": Attribute("Distribution", "distribution_tokens", several=True),
     "density": Attribute(
         "Breast density",
         "breast_density",
@@ -151,8 +153,8 @@ def problem_kind(problem: Problem) -> str:
 def _exploded(table: pd.DataFrame, attribute: Attribute) -> pd.DataFrame:
     """One row per row and value: value and pathology as text, missing as NOT_STATED."""
     column = table[attribute.column]
-    if column.map(lambda value: isinstance(value, tuple)).any():
-        values = column.map(lambda own: own or (NOT_STATED,)).explode()
+    if attribute.several:
+        values = pd.Series([own or (NOT_STATED,) for own in column], index=table.index, dtype=object).explode()
     else:
         values = column.astype("string").fillna(NOT_STATED)
     pathology = table["pathology"].fillna(NOT_STATED).reindex(values.index)

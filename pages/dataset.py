@@ -70,7 +70,7 @@ def render_plots(rows: pd.DataFrame, seen: Overview) -> None:
         st.html(SHARE_KEY)
         parts.chart(charts.share_figure(shares), "shares", parts.alt_shares(shares))
     notes = [f"n = {len(rows):,} rows, {parts.data_words(seen)}."]
-    if isinstance(rows[attribute.column].iloc[0], tuple):
+    if attribute.several:
         notes.append("A row with several values counts in each.")
     if name == "distribution":
         notes.append(

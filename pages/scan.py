@@ -30,6 +30,7 @@ def choose_picture() -> tuple[str, bytes, Sample | None] | None:
             st.caption(f"Still in use: {parts.plain(own[0])}, {len(own[1]) / 1e6:.1f} MB.")
         if own:
             st.button("Remove my scan", icon=":material/delete:", on_click=scans.forget_scan)
+    sample = None
     with samples_side.container(border=True, height="stretch"), parts.guard():
         sample = choose_sample(disabled=own is not None)
     if own:
@@ -166,9 +167,9 @@ parts.page_title(
     "Scan", "Give a crop of a mammogram; see how probable each group is, and where in the picture a score comes from."
 )
 st.markdown(f":yellow-badge[:material/science: {config.NOTICE}]")
-picture = choose_picture()
-if picture:
-    with parts.guard():
+with parts.guard():
+    picture = choose_picture()
+    if picture:
         name, data, sample = picture
         card = read_card(config.SHIPPED_MODEL)
         key = scans.digest_of(data), card.sha256

@@ -1,5 +1,6 @@
 """Pieces of a page: headings, errors, charts, the data badge."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,9 +24,12 @@ COLLECTION_PAGE = "https://www.cancerimagingarchive.net/collection/cbis-ddsm/"
 CHARITY_PAGE = "https://www.knowyourlemons.org"
 
 
+_MARKDOWN = re.compile(r"[\\`*_\[\]()<>#|$~:@]|(?<=www)\.|^[-+=]|(?<=^\d)\.", re.IGNORECASE)
+
+
 def plain(text: object) -> str:
-    """Text from a file or a user, safe in markdown: shown as it is, never as a link, formula or picture."""
-    return "".join(f"\\{char}" if char in "\\`*_{}[]()<>#+-.!|$~:" else char for char in str(text))
+    """Text from a file or a user, safe in markdown: shown as it is, never as a link, formula, list or picture."""
+    return _MARKDOWN.sub(lambda found: f"\\{found[0]}", " ".join(str(text).split()))
 
 
 def show_error(error: LemonsError) -> None:

@@ -4,6 +4,7 @@ Nothing heavy is imported at the top: the start page must stay small and quick.
 """
 
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
 
     from lemons_core.collection import Collection
 
+RETRY_SECONDS = 3  # a failure counts for a whole page, its badge too; a later visit tries again
 LONGEST_SHOWN = 1200  # pixels of a picture's longer side: more than a column of a page can show
+
+
+_asking = threading.Lock()  # or two windows would both find a failed reading and begin two new ones
 
 
 @dataclass
@@ -32,6 +37,7 @@ class _Reading:
     text: str = "starting"
     overview: Overview | None = None
     error: LemonsError | None = None
+    ended: float = 0.0
     done: threading.Event = field(default_factory=threading.Event)
 
     def run(self, root: Path, make_demo: bool) -> None:
@@ -41,7 +47,10 @@ class _Reading:
             self.error = error
         except OSError as error:
             self.error = LemonsError("The data cannot be read", where=str(root), todo=str(error.strerror or ""))
+        except ValueError as error:  # not the JSON that was agreed
+            self.error = LemonsError(f"The data reader said something odd: {str(error)[:80]}", where=str(root))
         finally:
+            self.ended = time.monotonic()
             self.done.set()
 
     def note(self, fraction: float, text: str) -> None:
@@ -66,22 +75,24 @@ def data_root() -> tuple[Path, bool]:
 def overview() -> Overview:
     """Counts and samples of the data in use; makes the demo data at first start, with its progress on the page.
 
-    Raises LemonsError when the data cannot be read; the next call tries again.
+    Raises LemonsError when the data cannot be read; a later call tries again.
     """
     root, demo = data_root()
-    reading = _start_reading(root, demo)
+    with _asking:
+        reading = _start_reading(root, demo)
+        gone = demo and reading.overview is not None and not root.is_dir()  # deleted while the server ran
+        if gone or (reading.error and time.monotonic() - reading.ended > RETRY_SECONDS):
+            _start_reading.clear(root, demo)
+            reading = _start_reading(root, demo)
     if not reading.done.wait(0.3):
-        with st.container(key="reading"), st.empty():
+        with st.empty():
             while not reading.done.wait(0.2):
                 what = "Making the simulated demo data, once" if demo else "Reading your collection"
                 st.progress(reading.fraction, f"{what}: {reading.text}")
             st.empty()
-    if reading.overview is None:
-        _start_reading.clear(root, demo)
-        raise reading.error or LemonsError("The data cannot be read", where=str(root))
-    if demo and not root.is_dir():  # deleted while the server ran
-        _start_reading.clear(root, demo)
-        return overview()
+    if reading.error:
+        raise reading.error
+    assert reading.overview
     return reading.overview
 
 

@@ -1,0 +1,296 @@
+"""Every page through app.py, as a visitor meets it: data there or not, good files and bad ones."""
+
+import base64
+import io
+import json
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from pathlib import Path
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from lemons_core import config
+from lemons_core.simulate.demo import write_demo
+from lemons_core.ui import parts, worker
+
+ROOT = Path(__file__).parents[1]
+PAGES = ["pages/home.py", "pages/dataset.py", "pages/scan.py"]
+
+
+@pytest.fixture(scope="session")
+def demo() -> Path:
+    """A small demo set where the app looks for its own, so that no page makes the full one."""
+    return write_demo(config.read_settings().demo, images=12, jobs=1)
+
+
+@pytest.fixture(scope="session")
+def crop(demo) -> bytes:
+    seen = worker.read_overview(demo, make_demo=False, progress=lambda *_: None)
+    return Path(seen.samples[0].file).read_bytes()
+
+
+def open_page(page: str = PAGES[0], **query: str) -> AppTest:
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    if page != PAGES[0]:  # only now does AppTest know of the page, and runs it inside app.py
+        at.switch_page(page)
+        for name, value in query.items():
+            at.query_params[name] = value
+        at.run()
+    assert not at.exception, at.exception
+    return at
+
+
+def upload(data: bytes, name: str) -> AppTest:
+    at = open_page("pages/scan.py")
+    at.file_uploader(key="upload-0").set_value((name, data, "application/octet-stream")).run()
+    assert not at.exception, at.exception
+    return at
+
+
+def words(at: AppTest) -> str:
+    """Everything written on the page, without the markdown escapes."""
+    kinds = (at.markdown, at.caption, at.error, at.warning, at.info, at.title, at.subheader)
+    return "\n".join(element.value for kind in kinds for element in kind).replace("\\", "")
+
+
+def charts(at: AppTest) -> list[dict]:
+    return [json.loads(element.proto.spec) for element in at.get("plotly_chart")]
+
+
+def numbers(values: list | dict) -> list[float]:
+    """Numbers of a plotly trace, which may be packed."""
+    if isinstance(values, dict):
+        return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"]).tolist()
+    return values
+
+
+def pictures(at: AppTest) -> str:
+    """Captions of the pictures on the page."""
+    return "\n".join(picture.caption for element in at.get("image") for picture in element.proto.imgs)
+
+
+def png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens_and_names_its_data(demo, page):
+    at = open_page(page)
+    assert not at.error and len(at.title) == 1
+    assert "simulated" in (words(at) + pictures(at)).lower()
+
+
+def test_the_sidebar_names_the_data_and_the_limits(demo):
+    at = open_page()
+    assert "Simulated demo data" in at.sidebar.markdown[0].value
+    assert "with a crop on disk" in at.sidebar.caption[0].value
+    assert config.NOTICE in at.sidebar.caption[1].value
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_bad_data_folder_is_told_and_the_page_stands(monkeypatch, tmp_path, page):
+    monkeypatch.setenv("LEMONS_DATA", str(tmp_path / "nowhere"))
+    at = open_page(page)
+    assert "data folder does not exist" in at.error[0].value
+    assert at.title
+
+
+def test_an_upload_is_classified_without_any_data(monkeypatch, tmp_path, crop):
+    monkeypatch.setenv("LEMONS_DATA", str(tmp_path))
+    at = upload(crop, "crop.dcm")
+    assert "No case-description CSV" in at.error[0].value, "the folder's fault is told"
+    assert charts(at), "and the upload is answered all the same"
+
+
+def test_the_start_page_says_what_it_is_and_is_not(demo):
+    text = words(open_page())
+    assert "Not affiliated with the charity" in text
+    assert "not a diagnosis" in text and "simulated" in text
+    assert "n = 220 of 1,872 rows" in text, "counts of a group carry their n"
+
+
+def test_the_data_page_plots_what_the_address_asks_for(demo):
+    at = open_page("pages/dataset.py", by="morphology", split="test", group="micro")
+    assert "pleomorphic" in charts(at)[0]["data"][0]["y"]
+    rows = int(at.metric[0].value.replace(",", ""))
+    assert 0 < rows < 326
+    assert f"n = {rows:,} rows" in words(at)
+    assert "not screening PPVs" in words(at)
+
+
+def test_a_filter_changes_every_plot(demo):
+    at = open_page("pages/dataset.py")
+    before = charts(at)[0]
+    at.button_group(key="split").set_value("test").run()
+    assert at.metric[0].value == "326"
+    assert charts(at)[0] != before
+
+
+@pytest.mark.parametrize("by", ["group", "morphology", "distribution", "density", "assessment", "view", "split"])
+def test_every_division_is_drawn(demo, by):
+    at = open_page("pages/dataset.py", by=by)
+    bars = [trace for trace in charts(at)[0]["data"] if trace["type"] == "bar"]
+    assert len(bars) == 3 and sum(sum(numbers(bar["x"])) for bar in bars) >= 1872
+
+
+def test_a_collection_without_images_says_so_and_how_to_get_them(demo, monkeypatch, tmp_path):
+    shutil.copytree(demo / "csv", tmp_path / "tables" / "csv")
+    monkeypatch.setenv("LEMONS_DATA", str(tmp_path / "tables"))
+    at = open_page("pages/dataset.py")
+    assert "0 of 1,872 abnormalities have images on disk" in at.warning[0].value
+    assert all(way in at.warning[0].value for way in ("TCIA", "idc-index", "Kaggle"))
+    assert "Your collection: tables" in open_page().sidebar.markdown[0].value
+    assert "no crop on disk" in words(open_page("pages/scan.py"))
+
+
+def test_the_real_collection_is_shown_without_its_images(real_data, monkeypatch):
+    monkeypatch.setenv("LEMONS_DATA", str(real_data / "csv"))
+    at = open_page("pages/dataset.py")
+    assert [metric.value for metric in at.metric[:3]] == ["1,872", "1,045", "753"]
+    assert "0 of 1,872" in at.warning[0].value
+
+
+def test_a_sample_gets_probabilities_a_table_and_a_heat_map(demo):
+    at = open_page("pages/scan.py")
+    chart = charts(at)[0]["data"][0]
+    assert chart["y"] == ["any calcification", "amorphous", "macro", "micro", "vascular"]
+    assert "not a diagnosis" in words(at) and "Grad-CAM" in pictures(at)
+    assert "Simulated sample" in pictures(at)
+    assert at.query_params["sample"], "the choice can be linked to"
+
+
+def test_sample_and_class_come_from_the_address(demo):
+    seen = worker.read_overview(demo, make_demo=False, progress=lambda *_: None)
+    sample = next(sample for sample in seen.samples if sample.group == "vascular")
+    at = open_page("pages/scan.py", sample=sample.case_id, **{"class": "macro"})
+    assert sample.case_id in words(at) or sample.case_id in str(at.selectbox[0].value)
+    assert "Grad-CAM for macro" in pictures(at)
+
+
+def test_a_nonsense_address_falls_back(demo):
+    at = open_page("pages/scan.py", sample="../../etc/passwd", **{"class": "nonsense"})
+    assert charts(at) and not at.error
+
+
+def test_an_upload_stays_through_other_pages_until_it_is_removed(demo, crop):
+    at = upload(crop, "mine.dcm")
+    assert "Your picture" in pictures(at)
+    at.switch_page("pages/home.py").run()
+    at.switch_page("pages/scan.py").run()
+    assert "Your picture" in pictures(at) and "Still in use: mine.dcm" in words(at)
+    next(button for button in at.button if button.label == "Remove my scan").click().run()
+    assert "Your picture" not in pictures(at) and "scan" not in at.session_state
+
+
+def huge_header() -> bytes:
+    size = struct.pack(">IIBBBBB", 40_000, 40_000, 8, 0, 0, 0, 0)
+    chunk = b"IHDR" + size
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("text.dcm", b"this is a letter, not a scan", "not an image"),
+        ("empty.dcm", b"", "empty"),
+        ("dot.png", png(np.zeros((1, 1), np.uint8)), "too small"),
+        ("huge.png", huge_header(), "too many pixels"),
+        ("report.pdf", b"%PDF-1.7 ...", "PDF"),
+    ],
+)
+def test_a_bad_file_gets_its_message_and_the_page_goes_on(demo, crop, name, data, message):
+    at = upload(data, name)
+    assert message in at.error[0].value and name in words(at)
+    assert not charts(at)
+    at.file_uploader(key="upload-0").set_value(("good.dcm", crop, "application/dicom")).run()
+    assert not at.error and charts(at)
+
+
+def test_a_truncated_dicom_gets_its_message(demo, crop):
+    at = upload(crop[: len(crop) // 2], "half.dcm")
+    assert "half.dcm" in words(at) and "damaged or cut short" in at.error[0].value
+
+
+def test_a_colour_photo_is_taken_with_a_note(demo):
+    colours = np.random.default_rng(0).integers(0, 255, (300, 400, 3), dtype=np.uint8)
+    at = upload(png(colours), "photo.png")
+    assert charts(at) and not at.error
+    assert "colour" in words(at).lower()
+
+
+def test_names_from_files_are_never_markup(demo, crop):
+    at = upload(crop, "![x](http://a.example/y.png)<script>$x$.dcm")
+    assert "](http" not in "\n".join(element.value for element in (*at.markdown, *at.caption, *at.warning))
+    assert parts.plain("- a") == "\\- a" and parts.plain("1. a") == "1\\. a" and parts.plain("a\n\n# b") == "a \\# b"
+
+
+def test_the_start_page_loads_no_learning_library(demo):
+    code = (
+        "import sys; from streamlit.testing.v1 import AppTest\n"
+        "at = AppTest.from_file('app.py', default_timeout=120).run()\n"
+        "assert not at.exception and at.title\n"
+        "print([m for m in ('torch', 'torchvision', 'xgboost', 'sklearn', 'scipy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_the_server_stays_small_until_something_is_classified(demo):
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: urlopen(f"http://localhost:{port}/_stcore/health").read() == b"ok")
+        text = visit_start_page(port)
+        assert "n = 220 of 1,872 rows" in text, "the data was read"
+        status = Path(f"/proc/{server.pid}/status").read_text()
+        resident = int(status.partition("VmRSS:")[2].split()[0]) / 1024
+        assert resident < 150, f"{resident:.0f} MB"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def wait_for(ready, seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            if ready():
+                return
+        except OSError:
+            pass
+        assert time.monotonic() < end, "the server did not start"
+        time.sleep(0.1)
+
+
+def visit_start_page(port: int) -> str:
+    """Open the page as a browser does, without one; returns what the server sent, as text."""
+    from streamlit.proto.BackMsg_pb2 import BackMsg
+    from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+    from websockets.sync.client import connect
+
+    ask = BackMsg()
+    ask.rerun_script.query_string = ""
+    seen = []
+    with connect(f"ws://localhost:{port}/_stcore/stream", subprotocols=["streamlit"], max_size=None) as socket_:
+        socket_.send(ask.SerializeToString())
+        for data in socket_:
+            message = ForwardMsg.FromString(data)
+            seen.append(str(message.delta))
+            if message.WhichOneof("type") == "script_finished":
+                return "\n".join(seen)
+    return ""
