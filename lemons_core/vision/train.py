@@ -25,6 +25,7 @@ from lemons_core.vision.model import LABELS, CalcificationNet, build_network
 from lemons_core.vision.weights import read_model, write_model
 
 SIMULATED = "simulated"  # the value of --data that trains on tiles made on the way
+SIMULATED_SOURCE = "lemons_core.simulate"  # in a card: the model has seen no row of any collection
 HISTORY_NAME = "history.jsonl"
 
 Progress = Callable[[float, str], None]
@@ -140,7 +141,7 @@ def _sources(
             name="simulated-resnet34",
             trained_on="simulated calcifications only, no real image",
             limits=SIMULATED_LIMITS,
-            training={"source": "lemons_core.simulate", "tiles": recipe.tiles * recipe.epochs},
+            training={"source": SIMULATED_SOURCE, "tiles": recipe.tiles * recipe.epochs},
         )
 
         def items(epoch: int) -> Items:

@@ -1,0 +1,45 @@
+"""Command line: every subcommand prints what the pages show, as text or as JSON.
+
+A command imports what it needs when it runs, so that `--help` and `cases` answer at once.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from lemons_core import config
+from lemons_core.cli import data, labels, vision
+from lemons_core.cli.common import Run
+from lemons_core.errors import LemonsError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0 done, 1 failed with a message, 2 wrong usage, 130 interrupted."""
+    arguments = _parser().parse_args(argv)
+    try:
+        status: int = arguments.run(arguments)
+        return status
+    except LemonsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m lemons_core",
+        description="Breast calcifications in mammograms: data, training and prediction.",
+        epilog=config.NOTICE,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Run, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text, epilog=config.NOTICE)
+        sub.set_defaults(run=run)
+        return sub
+
+    for part in (data, labels, vision):
+        part.register(command)
+    return parser

@@ -1,0 +1,80 @@
+"""What the commands share: arguments, progress, the folder to read."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from lemons_core import config
+
+Run = Callable[[argparse.Namespace], int]
+
+
+class AddCommand(Protocol):
+    """Adds one subcommand: its name, what runs it, one sentence of help."""
+
+    def __call__(self, name: str, run: Run, text: str) -> argparse.ArgumentParser: ...
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data", type=Path, help="root folder of the collection (default: LEMONS_DATA, else the demo data)"
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value
+
+
+class Progress:
+    """A one-line progress bar on standard error; silent where that is not a terminal, but for whole tenths."""
+
+    def __init__(self) -> None:
+        self.tenth = -1
+        self.live = sys.stderr.isatty()
+
+    def __call__(self, fraction: float, text: str) -> None:
+        if self.live:
+            done = round(fraction * 24)
+            print(
+                f"\r\033[K{'█' * done}{'░' * (24 - done)} {fraction:4.0%} {text[:70]}",
+                end="",
+                file=sys.stderr,
+                flush=True,
+            )
+        elif int(fraction * 10) != self.tenth:
+            self.tenth = int(fraction * 10)
+            print(f"{fraction:4.0%} {text}", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        if self.live:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def data_root(given: Path | None) -> Path:
+    """The folder to read: as given, else LEMONS_DATA, else the demo data, which is made when it is not there."""
+    from lemons_core.simulate.demo import read_demo_marker, write_demo
+
+    settings = config.read_settings()
+    root = given or settings.data
+    if root is not None:
+        return root
+    if read_demo_marker(settings.demo) is None:
+        progress = Progress()
+        print(f"Making the simulated demo data in {settings.demo}", file=sys.stderr)
+        write_demo(settings.demo, progress=progress)
+        progress.close()
+    return settings.demo
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,81 @@
+"""`labels`."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from lemons_core import relabel
+from lemons_core.cli.common import AddCommand, Progress, add_data, add_json, data_root, print_json
+from lemons_core.collection import read_collection
+from lemons_core.errors import DataError
+from lemons_core.export import label_table, write_class_folders
+from lemons_core.labels import DEFAULT_MAPPING, Mapping, read_mapping
+from lemons_core.suspects import find_suspects
+from lemons_core.terms import GROUPS
+
+
+def register(command: AddCommand) -> None:
+    parser = command("labels", _labels, "sort the rows into the four groups; counts, suspects, exports")
+    add_data(parser)
+    parser.add_argument("--mapping", type=Path, default=DEFAULT_MAPPING, help="your own table of rules, a CSV file")
+    parser.add_argument("--out", type=Path, metavar="CSV", help="write one row per abnormality here")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="write the labelled crops here, one folder a class")
+    parser.add_argument("--model", type=Path, help="list confident disagreement with this image model as well")
+    add_json(parser)
+
+
+def _labels(arguments: argparse.Namespace) -> int:
+    mapping = read_mapping(arguments.mapping)
+    progress = Progress()
+    table = read_collection(data_root(arguments.data), mapping=mapping, progress=progress).table
+    suspects = find_suspects(table, mapping, _probabilities(arguments.model, table, progress))
+    progress.close()
+    if arguments.out:
+        _write_csv(arguments.out, label_table(table, suspects, mapping))
+    failed: list[str] = []
+    if arguments.images:
+        count, failed = write_class_folders(table, arguments.images, progress=progress)
+        progress.close()
+        if not arguments.json:
+            print(f"{count} pictures in {arguments.images}, {len(failed)} not readable")
+    figures = relabel.summary(table, suspects["case_id"].nunique())
+    if arguments.json:
+        print_json(figures)
+    else:
+        print(_text(table, mapping, suspects))
+    return int(bool(failed))
+
+
+def _probabilities(model_folder: Path | None, table: pd.DataFrame, progress: Progress) -> pd.DataFrame | None:
+    if model_folder is None:
+        return None
+    from lemons_core.vision.doubt import predict_unseen
+    from lemons_core.vision.weights import read_model
+
+    return predict_unseen(table, read_model(model_folder), progress=progress)
+
+
+def _write_csv(path: Path, table: pd.DataFrame) -> None:
+    if path.is_dir():
+        raise DataError("--out must name a file", where=str(path), todo="Give a name such as labels.csv.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.tmp")
+    table.to_csv(fresh, index=False)
+    fresh.replace(path)
+
+
+def _text(table: pd.DataFrame, mapping: Mapping, suspects: pd.DataFrame) -> str:
+    single, multi = relabel.group_counts(table), relabel.group_counts(table, multi=True)
+    lines = [f"{'group':<11}{'train':>7}{'test':>7}   (single label; in brackets: rows that name the group at all)"]
+    for group in map(str, GROUPS):
+        counts = "".join(f"{single[split][group]:>7,}" for split in ("train", "test"))
+        lines.append(f"{group:<11}{counts}   ({multi['train'][group]:,} / {multi['test'][group]:,})")
+    uncovered = relabel.uncovered_rows(table)
+    lines.append(f"\n{len(relabel.multi_rows(table)):,} of {len(table):,} rows belong to more than one group")
+    lines.append(f"{len(uncovered)} rows without a type have no group")
+    lines.append(f"\n{suspects['case_id'].nunique()} rows worth a second look:")
+    lines += [f"  {reason}: {n}" for reason, n in suspects["reason"].value_counts(sort=False).items()]
+    order = " > ".join(f"{rule.token} ({rule.group})" for rule in mapping.rules)
+    lines.append(f"\nprecedence: {order}")
+    return "\n".join(lines)
