@@ -73,9 +73,7 @@ def render_plots(rows: pd.DataFrame, seen: Overview) -> None:
     if attribute.several:
         notes.append("A row with several values counts in each.")
     if name == "distribution":
-        notes.append(
-            "A missing distribution gives the pathology away: almost all of these rows had no callback."
-        )
+        notes.append("A missing distribution gives the pathology away: almost all of these rows had no callback.")
     notes.append("Wilson's intervals take rows as independent; two views of one lesion are not.")
     st.caption(" ".join([*notes, ENRICHED]))
     with st.expander("The same as a table"):
@@ -144,8 +142,7 @@ parts.page_title(
 with parts.guard():
     seen = source.overview()
     collection = source.read_tables(source.data_root()[0])
-    if not any(seen.images.values()):
-        parts.render_missing_images(seen)
+    parts.render_missing_images(seen)
     rows = choose_rows(collection.table)
     if rows.empty:
         st.info("No row is left by these filters. Take one away.", icon=":material/filter_alt_off:")

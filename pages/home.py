@@ -8,7 +8,6 @@ from streamlit.delta_generator import DeltaGenerator
 
 from lemons_core import config
 from lemons_core.card import read_card
-from lemons_core.colours import GROUP_COLOURS
 from lemons_core.terms import GROUP_WORDS, GROUPS
 from lemons_core.ui import parts, source
 from lemons_core.ui.overview import Overview
@@ -44,8 +43,7 @@ def render_groups() -> dict[str, tuple[DeltaGenerator, DeltaGenerator]]:
     for column, group in zip(columns, GROUPS, strict=True):
         with column.container(border=True, height="stretch"):
             picture = st.empty()
-            dot = f'<i style="background:{GROUP_COLOURS[group]}"></i>'
-            st.html(f'<div class="group-name" role="heading" aria-level="3">{dot}{group.capitalize()}</div>')
+            st.html(parts.group_heading(group))
             st.markdown(GROUP_WORDS[group])
             places[str(group)] = picture, st.empty()
         picture.skeleton(PICTURE_HEIGHT)

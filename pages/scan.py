@@ -68,7 +68,9 @@ def choose_sample(disabled: bool) -> Sample | None:
         label_visibility="collapsed",
         disabled=disabled,
     )
-    if not disabled:
+    if disabled:
+        st.query_params.pop("sample", None)
+    else:
         st.query_params["sample"] = chosen
     return by_id[chosen]
 

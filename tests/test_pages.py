@@ -149,16 +149,17 @@ def test_a_collection_without_images_says_so_and_how_to_get_them(demo, monkeypat
     monkeypatch.setenv("LEMONS_DATA", str(tmp_path / "tables"))
     at = open_page("pages/dataset.py")
     assert "0 of 1,872 abnormalities have images on disk" in at.warning[0].value
-    assert all(way in at.warning[0].value for way in ("TCIA", "idc-index", "Kaggle"))
+    assert all(way in words(at) for way in ("TCIA", "idc-index", "Kaggle", "cancerimagingarchive.net"))
     assert "Your collection: tables" in open_page().sidebar.markdown[0].value
     assert "no crop on disk" in words(open_page("pages/scan.py"))
 
 
 def test_the_real_collection_is_shown_without_its_images(real_data, monkeypatch):
-    monkeypatch.setenv("LEMONS_DATA", str(real_data / "csv"))
+    monkeypatch.setenv("LEMONS_DATA", str(real_data))
     at = open_page("pages/dataset.py")
     assert [metric.value for metric in at.metric[:3]] == ["1,872", "1,045", "753"]
-    assert "0 of 1,872" in at.warning[0].value
+    assert "of 1,872 abnormalities have images on disk" in at.warning[0].value
+    assert "TCIA" in words(at)
 
 
 def test_a_sample_gets_probabilities_a_table_and_a_heat_map(demo):

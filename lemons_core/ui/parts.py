@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from lemons_core.card import ModelCard
-from lemons_core.colours import PATHOLOGY_COLOURS
+from lemons_core.colours import GROUP_COLOURS, PATHOLOGY_COLOURS
 from lemons_core.errors import LemonsError
 from lemons_core.terms import display
 from lemons_core.ui import source
@@ -62,13 +62,19 @@ def page_title(title: str, sentence: str) -> None:
     st.markdown(sentence)
 
 
+def group_heading(group: str) -> str:
+    """HTML: the name of a group behind a dot of its colour."""
+    dot = f'<i style="background:{GROUP_COLOURS[group]}"></i>'
+    return f'<div class="group-name" role="heading" aria-level="3">{dot}{group.capitalize()}</div>'
+
+
 def data_badge() -> None:
     """The data set in use, for the sidebar; silent on failure, which the page itself tells."""
     try:
         seen = source.overview()
     except LemonsError as error:
         st.badge("No data", icon=":material/error:", color="red")
-        st.caption(plain(error.what))
+        st.caption(f"{plain(error.what)}. Without LEMONS\\_DATA the app shows its simulated demo data.")
         return
     if seen.simulated:
         st.badge("Simulated demo data", icon=":material/science:", color="yellow")
@@ -115,16 +121,23 @@ def alt_shares(shares: "pd.DataFrame") -> str:
 
 
 def render_missing_images(seen: Overview) -> None:
-    """The designed state of a collection that has tables and no pictures."""
-    st.warning(
-        f"**0 of {seen.rows:,} abnormalities have images on disk.** The tables work without them. To see pictures, put "
-        "the DICOM files anywhere below the data folder; they are found by their series number.\n\n"
-        "- **TCIA**: the NBIA Data Retriever with the collection's manifest, 163.6 GB.\n"
-        "- **Imaging Data Commons**: `pip install idc-index`, then `idc download cbis_ddsm`; single series as well.\n"
-        "- **Kaggle mirror**: JPEG copies, 6 GB; lossy, and other file names.\n\n"
-        f"More in `docs/data.md` and on [the collection's page]({COLLECTION_PAGE}).",
+    """The designed state of a collection whose pictures are not, or not all, on disk; the demo needs no more."""
+    found = max(seen.images["crop"], seen.images["view"])
+    if seen.simulated or found == seen.rows:
+        return
+    tell = st.warning if found < seen.rows / 2 else st.info
+    tell(
+        f"**{found:,} of {seen.rows:,} abnormalities have images on disk.** The tables work without them.",
         icon=":material/image_not_supported:",
     )
+    with st.expander("How to get the images", expanded=found == 0):
+        st.markdown(
+            "Put the files anywhere below the data folder; DICOM files are found by their series number.\n"
+            "- **TCIA**: the NBIA Data Retriever with the collection's manifest, 163.6 GB.\n"
+            "- **Imaging Data Commons**: `pip install idc-index`, then `idc download cbis_ddsm` or single series.\n"
+            "- **Kaggle mirror**: JPEG copies, 6 GB; lossy, and named by series.\n\n"
+            f"More in `docs/data.md` and on [the collection's page]({COLLECTION_PAGE})."
+        )
 
 
 def render_model(card: ModelCard) -> None:
