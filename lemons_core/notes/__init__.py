@@ -3,6 +3,7 @@
 text      a note, its words, and the vectoriser that turns words and grades into numbers
 parse     a free-text sentence to the same note, by the lexicon in lexicon.csv
 model     fit, calibrate and predict
+ask       one note, typed or chosen, to a probability with its reasons
 store     a model on disk: XGBoost JSON with its card
 evaluate  every model, feature set and protocol with intervals; search lists the settings that were tried
 leakage   what each tempting shortcut adds to the figures

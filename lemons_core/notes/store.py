@@ -123,6 +123,7 @@ def read_model(folder: str | Path) -> NoteModel:
     booster = xgboost.Booster()
     try:
         booster.load_model(bytearray(path.read_bytes()))
+        booster.set_param({"nthread": 1})
         model = NoteModel(
             "xgboost",
             Vectoriser(**card["vectoriser"] | {"vocabulary": tuple(card["vectoriser"]["vocabulary"])}),
