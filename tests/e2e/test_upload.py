@@ -87,8 +87,8 @@ def test_a_crop_is_uploaded_classified_and_explained(server, page, crop):
     page.get_by_text("Any calcification:").wait_for()
     bars = page.get_by_test_id("stPlotlyChart").locator(".bars .point")
     playwright.expect(bars).to_have_count(5)
-    heat = page.get_by_alt_text("Heat map of the parts that raised")
-    assert heat.evaluate("image => image.complete && image.naturalWidth > 50")
+    heat = "image => image.alt.startsWith('Heat map') && image.complete && image.naturalWidth > 50"
+    page.wait_for_function(f"() => [...document.images].some({heat})")
     assert_sound(page)
 
     page.get_by_role("radio", name="vascular").last.click()
