@@ -43,7 +43,8 @@ def fit_calibration(raw: np.ndarray, labels: np.ndarray) -> Calibration:
     from sklearn.isotonic import IsotonicRegression
     from sklearn.linear_model import LogisticRegression
 
-    line = LogisticRegression(C=1e6).fit(raw[:, None], labels)
+    # liblinear: one thread. On a busy machine the threads of the default solver wait for each other.
+    line = LogisticRegression(C=1e6, solver="liblinear").fit(raw[:, None], labels)
     _, block = np.unique(IsotonicRegression().fit(raw, labels).predict(raw), return_inverse=True)
     n = np.bincount(block)
     centre = np.bincount(block, weights=raw) / n

@@ -76,7 +76,7 @@ def fit_estimator(
     if linear:
         from sklearn.linear_model import LogisticRegression
 
-        return vectoriser, LogisticRegression(C=0.3, max_iter=1000).fit(matrix, labels)
+        return vectoriser, LogisticRegression(C=0.3, solver="liblinear").fit(matrix, labels)
     if kind == "forest":
         from sklearn.ensemble import RandomForestClassifier
 
@@ -101,7 +101,7 @@ def fit_estimator(
     if settings.monotone:
         directions = (-1 if name in _LOWERS else 1 if name in _RAISES else 0 for name in vectoriser.names)
         parameters["monotone_constraints"] = tuple(directions)
-    return vectoriser, xgboost.train(parameters, xgboost.DMatrix(matrix, labels), settings.rounds)
+    return vectoriser, xgboost.train(parameters, xgboost.DMatrix(matrix, labels, nthread=1), settings.rounds)
 
 
 def margins(kind: Kind, estimator: Any, matrix: np.ndarray) -> np.ndarray:
@@ -114,4 +114,4 @@ def margins(kind: Kind, estimator: Any, matrix: np.ndarray) -> np.ndarray:
         return logit(estimator.predict_proba(np.nan_to_num(matrix, nan=-1))[:, 1])
     import xgboost
 
-    return estimator.predict(xgboost.DMatrix(matrix), output_margin=True).astype(float)
+    return estimator.predict(xgboost.DMatrix(matrix, nthread=1), output_margin=True).astype(float)

@@ -63,7 +63,7 @@ def shap_values(model: NoteModel, notes: Sequence[Note]) -> tuple[np.ndarray, np
 
     _only_trees(model)
     filled, weights, owner = fill_in(model, notes)
-    matrix = xgboost.DMatrix(model.vectoriser.transform(filled))
+    matrix = xgboost.DMatrix(model.vectoriser.transform(filled), nthread=1)
     contributions = model.estimator.predict(matrix, pred_contribs=True).astype(float) * weights[:, None]
     summed = np.zeros((len(notes), contributions.shape[1]))
     np.add.at(summed, owner, contributions)
