@@ -4,6 +4,7 @@ import streamlit as st
 
 from lemons_core import config
 from lemons_core.ui import parts
+from lemons_core.ui.navigation import navigate
 
 st.set_page_config(
     page_title="Know Your Lemons",
@@ -13,13 +14,7 @@ st.set_page_config(
 )
 st.html(parts.ASSETS / "style.css")
 st.logo(str(parts.ASSETS / "wordmark.svg"), size="large", icon_image=str(parts.ASSETS / "lemon.svg"))
-page = st.navigation(
-    {
-        "": [st.Page("pages/home.py", title="Start", icon=":material/home:", default=True)],
-        "Explore": [st.Page("pages/dataset.py", title="Data set", icon=":material/bar_chart:", url_path="dataset")],
-        "Classify": [st.Page("pages/scan.py", title="Scan", icon=":material/image_search:", url_path="scan")],
-    }
-)
+page = navigate()
 with st.sidebar:
     badge = st.container(key="data_in_use")
     st.caption(f":material/info: {config.NOTICE}")

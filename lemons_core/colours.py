@@ -21,3 +21,9 @@ PATHOLOGY_COLOURS: dict[str, str] = {
 }
 NEUTRAL = "#8A8578"  # one series, no family: missing values, problems
 LEMON = "#B08900"  # any calcification
+
+
+def rgba(colour: str, alpha: float) -> str:
+    """A `#RRGGBB` colour with an alpha of 0-1, as CSS and plotly write it."""
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha:g})"

@@ -7,7 +7,7 @@ that its tokens name, and the token that stands first in the table gives the sin
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import pandas as pd
@@ -27,6 +27,10 @@ class Rule:
     birads: str
     suspicion: str
     reason: str
+
+    def with_group(self, group: str) -> "Rule":
+        """The same rule for another group."""
+        return replace(self, group=Group(group))
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,15 @@ def parse_mapping(text: str, *, where: str = "mapping") -> Mapping:
     if absent:
         raise DataError(f"No rule for {', '.join(absent)}", where=where, todo="Give each token one row.")
     return Mapping(tuple(rules))
+
+
+def mapping_text(mapping: Mapping) -> str:
+    """The table as CSV text that `parse_mapping` reads back."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [field.name for field in fields(Rule)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(rule) for rule in mapping.rules)
+    return text.getvalue()
 
 
 def add_groups(table: pd.DataFrame, mapping: Mapping | None = None) -> pd.DataFrame:

@@ -25,6 +25,14 @@ def group_counts(table: pd.DataFrame, *, multi: bool = False) -> dict[str, dict[
     return {split: {group: int(n) for group, n in row.items()} for split, row in counts.to_dict("index").items()}
 
 
+def label_counts_by(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Rows by single label (index) and the values of one column (columns); missing values are counted as such."""
+    labels = table["calc_group"].fillna(NO_GROUP)
+    counts = pd.crosstab(labels, table[column].astype("string").fillna("missing"))
+    order = [name for name in [*map(str, GROUPS), NO_GROUP] if name in counts.index]
+    return counts.loc[order].rename_axis(index="group", columns=None)
+
+
 def multi_rows(table: pd.DataFrame) -> pd.DataFrame:
     """Rows that belong to more than one group."""
     return table[table["calc_groups"].map(len) > 1]

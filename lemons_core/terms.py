@@ -110,6 +110,30 @@ GROUP_WORDS: dict[Group, str] = {
     Group.VASCULAR: "Parallel tracks along an artery wall; benign in the breast, a marker of cardiovascular risk.",
 }
 
+# What it is, what it looks like, what it goes with.
+GROUP_ABOUT: dict[Group, tuple[str, str, str]] = {
+    Group.AMORPHOUS: (
+        "Very fine calcium, often in the smallest units of the gland.",
+        "A hazy cluster of specks of 0.1-0.3 mm without a shape of their own.",
+        "Mostly benign change such as sclerosing adenosis; about a fifth turn out malignant when biopsied alone.",
+    ),
+    Group.MACRO: (
+        "Large deposits in fat, ducts, old fibroadenomas, skin or scars.",
+        "Popcorn, smooth discs, rings, rods, crescents; mostly over 0.5 mm.",
+        "Ageing, healed injury or surgery, benign tumours. No follow-up as a rule.",
+    ),
+    Group.MICRO: (
+        "Small deposits with a visible shape, in ducts and lobules.",
+        "Grains that differ in size and shape, fine broken lines, or round points under 0.5 mm.",
+        "From harmless adenosis to ductal carcinoma in situ; fine linear and branching ones most of all.",
+    ),
+    Group.VASCULAR: (
+        "Calcium in the middle layer of artery walls.",
+        "Two parallel tracks along a winding vessel, often broken.",
+        "Age, diabetes, kidney disease; more of it goes with more cardiovascular disease.",
+    ),
+}
+
 
 def display(raw: str) -> str:
     """The words to show for a raw value; compounds (`A-B`) are joined with a plus sign, unknown text is kept."""

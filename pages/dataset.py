@@ -8,6 +8,7 @@ from lemons_core.collection import Collection
 from lemons_core.metrics import wilson
 from lemons_core.terms import GROUPS
 from lemons_core.ui import parts, source
+from lemons_core.ui.navigation import enter
 from lemons_core.ui.overview import Overview
 
 FIRST = (
@@ -136,6 +137,7 @@ def render_table(rows: pd.DataFrame) -> None:
     )
 
 
+enter(__file__)
 parts.page_title(
     "Data set", "What the case tables of the collection hold, by type, group and outcome, and where they are wrong."
 )

@@ -10,6 +10,7 @@ from lemons_core import config
 from lemons_core.card import read_card
 from lemons_core.terms import GROUP_WORDS, GROUPS
 from lemons_core.ui import parts, source
+from lemons_core.ui.navigation import enter
 from lemons_core.ui.overview import Overview
 
 PICTURE_HEIGHT = 190
@@ -90,6 +91,7 @@ def render_data(seen: Overview) -> None:
     st.page_link("pages/dataset.py", label="Look at the data set", icon=":material/arrow_forward:")
 
 
+enter(__file__)
 render_hero()
 progress = st.container()
 places = render_groups()

@@ -8,6 +8,7 @@ from lemons_core import config
 from lemons_core.card import ModelCard, read_card
 from lemons_core.terms import GROUP_WORDS, GROUPS, Group
 from lemons_core.ui import parts, scans, source
+from lemons_core.ui.navigation import enter
 from lemons_core.ui.overview import Sample
 
 TOP = "top group"
@@ -165,6 +166,7 @@ def render_facts(scan: scans.Scan, card: ModelCard) -> None:
         parts.render_model(card)
 
 
+enter(__file__)
 parts.page_title(
     "Scan", "Give a crop of a mammogram; see how probable each group is, and where in the picture a score comes from."
 )

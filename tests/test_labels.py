@@ -2,7 +2,7 @@ import pytest
 
 from lemons_core.cases import read_cases, split_tokens
 from lemons_core.errors import DataError
-from lemons_core.labels import DEFAULT_MAPPING, add_groups, parse_mapping, read_mapping
+from lemons_core.labels import DEFAULT_MAPPING, add_groups, mapping_text, parse_mapping, read_mapping
 from lemons_core.terms import MORPHOLOGY, Group
 
 
@@ -52,6 +52,11 @@ def test_the_order_of_the_rows_decides_the_single_label():
 def test_a_wrong_mapping_says_what_is_wrong(change, message):
     with pytest.raises(DataError, match=message):
         parse_mapping(change(DEFAULT_MAPPING.read_text("utf-8")))
+
+
+def test_a_mapping_round_trips_as_text():
+    mapping = read_mapping()
+    assert parse_mapping(mapping_text(mapping)) == mapping
 
 
 def test_every_token_has_a_rule():

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,8 +80,10 @@ def train(data: str | Path, out: Path, recipe: Recipe, *, progress: Progress | N
     out.mkdir(parents=True, exist_ok=True)
     card, epoch_items, validation = _sources(data, out, recipe, tell)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = read_model().network if recipe.init == "shipped" else build_network(init=recipe.init)
-    network = _unfrozen(network).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    # A copy: the model that is read once a process must stay as it is.
+    network = deepcopy(read_model().network) if recipe.init == "shipped" else build_network(init=recipe.init)
+    network.requires_grad_(True)
+    network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     first = epoch_items(0)
     steps = max(len(first) // recipe.batch, 1)  # type: ignore[arg-type]
     optimiser = AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
@@ -197,12 +200,6 @@ REAL_LIMITS = (
     "Says nothing about benign or malignant.",
     "Research and education only, not a medical device.",
 )
-
-
-def _unfrozen(network: CalcificationNet) -> CalcificationNet:
-    for parameter in network.parameters():
-        parameter.requires_grad_(True)
-    return network
 
 
 def _class_weights(items: Items) -> Tensor:

@@ -1,0 +1,267 @@
+"""Relabel: from calcification types to four groups, by rules that a visitor can see, change and question."""
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from lemons_core import charts, charts_labels, eda, export, relabel
+from lemons_core.collection import Collection
+from lemons_core.labels import Mapping, add_groups, mapping_text, parse_mapping, read_mapping
+from lemons_core.metrics import wilson
+from lemons_core.suspects import REASONS, find_suspects
+from lemons_core.terms import GROUP_ABOUT, GROUPS, display
+from lemons_core.ui import parts, source
+from lemons_core.ui.navigation import enter
+from lemons_core.ui.overview import Overview
+
+RULES = "rules"  # session: the visitor's table of rules as CSV text; absent: the product's own
+
+
+def mapping_in_use() -> Mapping:
+    text = st.session_state.get(RULES)
+    return parse_mapping(text, where="your rules") if text else read_mapping()
+
+
+def keep_rules(mapping: Mapping | None) -> None:
+    """Use these rules from now on, on every visit to this page; None: the product's own."""
+    if mapping is None or mapping == read_mapping():
+        st.session_state.pop(RULES, None)
+    else:
+        st.session_state[RULES] = mapping_text(mapping)
+    # A new key, or the editor would apply its old edits to the new rules.
+    st.session_state["rules_version"] = st.session_state.get("rules_version", 0) + 1
+
+
+def editor_key() -> str:
+    return f"rules-{st.session_state.get('rules_version', 0)}"
+
+
+def take_edit() -> None:
+    rules = list(mapping_in_use().rules)
+    for place, change in st.session_state[editor_key()]["edited_rows"].items():
+        if change.get("group"):
+            rules[place] = rules[place].with_group(change["group"])
+        if change.get("rank"):
+            rule = rules.pop(place)
+            rules.insert(int(change["rank"]) - 1, rule)
+    keep_rules(Mapping(tuple(rules)))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def labelled(root: Path, rules: str, _table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows under these rules, and their suspects."""
+    mapping = parse_mapping(rules)
+    table = add_groups(_table, mapping)
+    return table, find_suspects(table, mapping)
+
+
+def render_cards(table: pd.DataFrame, mapping: Mapping, seen: Overview) -> None:
+    shares = eda.malignant_share(table, eda.ATTRIBUTES["group"]).set_index("key")
+    with st.container(key="groups"):
+        columns = st.columns(4)
+    for column, group in zip(columns, GROUPS, strict=True):
+        with column.container(border=True, height="stretch"):
+            sample = source.example(seen, str(group))
+            if sample:
+                origin = "simulated" if seen.simulated else "from your collection"
+                alt = f"{source.words_of(sample)} crop, {origin}"
+                st.image(source.thumbnail(sample.file), caption=origin, width="stretch", alt=alt)
+            st.html(parts.group_heading(group))
+            if str(group) in shares.index:
+                row = shares.loc[str(group)]
+                st.markdown(
+                    f"**{int(row['n']):,}** rows, **{row['share']:.0%}** malignant "
+                    f"({row['low']:.0%} to {row['high']:.0%})"
+                )
+            else:
+                st.markdown("**No row** under these rules")
+            what, looks, goes = GROUP_ABOUT[group]
+            with st.popover("What is it?", width="stretch"):
+                st.markdown(
+                    f"**What it is.** {what}\n\n**What it looks like.** {looks}\n\n**What it goes with.** {goes}"
+                )
+                own = [rule for rule in mapping.rules if rule.group == group]
+                st.markdown("\n".join(f"- {display(r.token)} (BI-RADS {r.birads}): {r.reason}" for r in own))
+
+
+def render_rules(mapping: Mapping, before: pd.DataFrame, after: pd.DataFrame) -> None:
+    st.subheader("The rules", anchor=False)
+    st.markdown(
+        "A compound type belongs to every group that its words name. For one label a row, the word that stands "
+        "**highest in this table** decides. Change a group or a rank and see what moves."
+    )
+    frame = pd.DataFrame(
+        {
+            "rank": range(1, len(mapping.rules) + 1),
+            "type": [display(rule.token) for rule in mapping.rules],
+            "group": [str(rule.group) for rule in mapping.rules],
+            "BI-RADS": [rule.birads for rule in mapping.rules],
+            "why": [rule.reason for rule in mapping.rules],
+        }
+    )
+    st.data_editor(
+        frame,
+        key=editor_key(),
+        on_change=take_edit,
+        hide_index=True,
+        disabled=["type", "BI-RADS", "why"],
+        height=38 + 35 * len(frame),
+        column_config={
+            "rank": st.column_config.NumberColumn(min_value=1, max_value=len(frame), step=1, width=60, required=True),
+            "group": st.column_config.SelectboxColumn(options=[str(group) for group in GROUPS], required=True),
+        },
+    )
+    with st.container(horizontal=True):
+        changed = RULES in st.session_state
+        st.button("Back to the product's rules", disabled=not changed, on_click=keep_rules, args=(None,))
+        st.download_button(
+            "Download the rules (CSV)", mapping_text(mapping), "rules.csv", "text/csv", on_click="ignore"
+        )
+        with st.popover("Upload your own"):
+            upload = st.file_uploader("A CSV like groups.csv", type="csv", key=f"own-{editor_key()}")
+            if upload is not None:
+                with parts.guard():
+                    keep_rules(parse_mapping(upload.getvalue().decode("utf-8-sig", "replace"), where=upload.name))
+                    st.rerun()
+    moved = relabel.moved_rows(before, after)
+    if moved.empty:
+        st.caption("These rules give every row the label of the product's own rules.")
+        return
+    several = moved[moved["from"] != moved["to"]]
+    st.markdown(
+        f"**{len(moved):,} rows move** against the product's rules; {len(several):,} of them get another single label."
+    )
+    st.dataframe(
+        moved.groupby(["from", "to"]).size().rename("rows").reset_index().sort_values("rows", ascending=False),
+        hide_index=True,
+    )
+    with st.expander("Every row that moves"):
+        st.dataframe(moved, hide_index=True, height=260)
+
+
+def render_flow(table: pd.DataFrame, seen: Overview) -> None:
+    st.subheader("From type to group", anchor=False)
+    flow = relabel.type_to_group(table)
+    alt = "; ".join(f"{row.morphology} to {row.group} {row.n}" for row in flow.itertuples())
+    parts.chart(charts_labels.sankey_figure(flow), "flow", f"Rows from type to group: {alt}")
+    uncovered, several = relabel.uncovered_rows(table), relabel.multi_rows(table)
+    low, high = wilson(len(several), len(table))
+    st.caption(
+        f"n = {len(table):,} rows, {parts.data_words(seen)}. {len(several):,} rows ({len(several) / len(table):.1%}, "
+        f"95% interval {low:.1%} to {high:.1%}) belong to more than one group; the flow shows the single label. "
+        f"{len(uncovered)} rows have no type and so no group."
+    )
+    with st.expander(f"The {len(uncovered)} rows that no rule covers"):
+        st.dataframe(uncovered[["case_id", "split", "pathology", "distribution"]], hide_index=True, height=200)
+
+
+def render_statistics(table: pd.DataFrame, seen: Overview) -> None:
+    st.subheader("Does it make sense?", anchor=False)
+    note = f"n = {len(table):,} rows, {parts.data_words(seen)}. Case-enriched: these are not screening PPVs."
+    group, left, right = eda.ATTRIBUTES["group"], *st.columns(2, gap="large")
+    with left:
+        st.markdown("**Pathology by group**")
+        st.html(parts.PATHOLOGY_KEY)
+        counts = eda.count_by(table, group)
+        parts.chart(charts.counts_figure(counts), "group-counts", parts.alt_counts(counts))
+    with right:
+        st.markdown("**Malignant share by group**")
+        shares = eda.malignant_share(table, group)
+        parts.chart(charts.share_figure(shares), "group-shares", parts.alt_shares(shares))
+    st.caption(f"{note} A row counts in each of its groups.")
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**Groups that stand together in one row**")
+        both = relabel.co_occurrence(table)
+        parts.chart(charts_labels.overlap_figure(both), "overlap", f"Rows that hold two groups: {both.to_dict()}")
+    with right:
+        st.markdown("**Rows by single label**")
+        by = st.segmented_control(
+            "Divide by",
+            ["split", "view", "breast_density"],
+            default="split",
+            required=True,
+            key="labels-by",
+            format_func=lambda column: column.replace("_", " "),
+        )
+        st.dataframe(relabel.label_counts_by(table, by))
+    pairs = relabel.view_agreement(table)
+    agree, n = int(pairs["same_type"].sum()), len(pairs)
+    low, high = wilson(agree, n)
+    with st.expander(f"Do both views of a lesion agree? {agree:,} of {n:,} on the type"):
+        st.markdown(
+            f"CC and MLO name the same types in {agree:,} of {n:,} lesions seen in both "
+            f"({agree / max(n, 1):.1%}, 95% interval {low:.1%} to {high:.1%}), and the same single label in "
+            f"{int(pairs['same_group'].sum()):,}. These do not:"
+        )
+        st.dataframe(pairs[~pairs["same_type"]].drop(columns="same_type"), hide_index=True, height=260)
+    with st.expander("Class weights for training"):
+        weights = relabel.class_weights(table[table["split"] == "train"])
+        st.dataframe(weights.round(3), hide_index=True)
+        st.caption("Training split, single label; mean weight 1. Effective number: Cui et al. 2019, beta 0.999.")
+    with st.expander("The original work's labels cannot come from the type alone"):
+        compared = relabel.against_original(table)
+        st.dataframe(compared, hide_index=True)
+        st.markdown(
+            "The work that this project follows trained on 82 amorphous, 56 macro, 128 micro and 56 vascular crops of "
+            "the test split. `at_least` counts rows whose words leave no other group, `at_most` rows that could be "
+            "given this group at all, whatever the precedence. An original count outside them was made in another way."
+            + (" The rows here are simulated: on the real tables all four lie outside." if seen.simulated else "")
+        )
+
+
+def render_suspects(table: pd.DataFrame, suspects: pd.DataFrame, mapping: Mapping) -> None:
+    st.subheader("Rows worth a second look", anchor=False)
+    counts = suspects["reason"].value_counts()
+    present = [reason for reason in REASONS if reason in counts]
+    chosen = st.pills(
+        "Reason", present, selection_mode="multi", key="reason", bind="query-params",
+        format_func=lambda reason: f"{reason} ({counts[reason]})",
+    )  # fmt: skip
+    shown = suspects[suspects["reason"].isin(chosen or present)]
+    details = table.set_index("case_id")[["split", "pathology", "assessment", "lesion_id"]]
+    st.dataframe(shown.join(details, on="case_id"), hide_index=True, height=300)
+    st.caption(
+        f"{suspects['case_id'].nunique():,} of {len(table):,} rows, by plain rules: a question, not an error. "
+        "`python -m lemons_core labels --model lemons_core/shipped` adds the rows where an image model disagrees."
+    )
+    with st.container(horizontal=True):
+        labels = export.label_table(table, suspects, mapping)
+        st.download_button(
+            "Labels (CSV)", lambda: labels.to_csv(index=False).encode(), "labels.csv", "text/csv",
+            icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+        images = len(export.class_images(table))
+        if images and st.button(
+            f"Make the picture set ({images:,} crops, one folder a class)", icon=":material/folder_zip:"
+        ):
+            with parts.guard(), st.spinner("Reading the crops"):
+                st.download_button(
+                    "Download the picture set (ZIP)", export.zip_class_folders(table), "calcifications.zip",
+                    "application/zip", type="primary", on_click="ignore",
+                )  # fmt: skip
+
+
+def render(collection: Collection, seen: Overview) -> None:
+    mapping = mapping_in_use()
+    table, suspects = labelled(collection.root, mapping_text(mapping), collection.table)
+    if RULES in st.session_state:
+        st.info("Your own rules are in use on this page and in its downloads.", icon=":material/rule:")
+    render_cards(table, mapping, seen)
+    flow, rules = st.columns([1, 1.1], gap="large")
+    with flow:
+        render_flow(table, seen)
+    with rules:
+        render_rules(mapping, collection.table, table)
+    render_statistics(table, seen)
+    render_suspects(table, suspects, mapping)
+
+
+enter(__file__)
+parts.page_title(
+    "Relabel", "Sort thirteen words for calcifications into four groups, and see what that keeps and what it loses."
+)
+with parts.guard():
+    seen = source.overview()
+    render(source.read_tables(source.data_root()[0]), seen)
