@@ -1,0 +1,153 @@
+"""Grey values exactly as a DICOM file stores them, for work that must not lose any."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag, Tag
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from .. import config
+from ..errors import ImageError
+from .dicom import _ELEMENTS, _GREY, _check, _check_decoder, _decode, _parse
+from .grey import _window, grey_from_stored
+from .header import floats, read_spacing, text, uid_of
+from .picture import decoding
+
+_PIXEL_DATA = Tag("PixelData")
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """One grey picture, before any lookup table or window.
+
+    height, width : pixels
+    bits : how many of a value's bits are in use
+    plain : whether the values are grey as they stand: unsigned, no rescaling, no modality lookup table
+    inverted : MONOCHROME1, the greatest value is black
+    spacing_mm : mm per pixel, or None
+    window : centre and width that the file asks for, in rescaled values, or None
+    """
+
+    path: Path
+    height: int
+    width: int
+    bits: int
+    plain: bool
+    inverted: bool
+    spacing_mm: float | None
+    window: tuple[float, float] | None
+    _header: Dataset = field(repr=False)
+    _pixels: "np.ndarray | _OnDisk" = field(repr=False)
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """(H, W) integers as stored."""
+        if isinstance(self._pixels, np.ndarray):
+            return self._pixels
+        return np.concatenate([band.copy() for band in self.bands(1 << 24)])
+
+    def bands(self, size: int) -> Iterator[np.ndarray]:
+        """The values from top to bottom, in bands of whole rows of about `size` bytes.
+
+        An uncompressed file is read band by band into the same memory: use each before asking for the next.
+
+        Raises
+        ------
+        ImageError : the file has become shorter
+        """
+        place = self._pixels
+        step = max(1, size // (self.width * place.dtype.itemsize))
+        if isinstance(place, np.ndarray):
+            yield from (place[start : start + step] for start in range(0, self.height, step))
+            return
+        buffer = np.empty((min(step, self.height), self.width), place.dtype)
+        with decoding("The pixel data of the DICOM file", str(self.path)), self.path.open("rb", buffering=0) as file:
+            file.seek(place.offset)
+            for start in range(0, self.height, step):
+                band = buffer[: self.height - start]
+                if file.readinto(band.data.cast("B")) < band.nbytes:
+                    raise EOFError
+                yield band
+
+    def grey(self) -> np.ndarray:
+        """(H, W) float32, 0-1, through rescaling, window and inversion, as `read_image` gives it."""
+        with decoding("The pixel data of the DICOM file", str(self.path)):
+            return grey_from_stored(self.values, self._header, [], [])
+
+
+@dataclass(frozen=True)
+class _OnDisk:
+    """Where the values of an uncompressed file begin."""
+
+    offset: int
+    dtype: np.dtype
+
+
+def read_stored(path: Path, *, max_pixels: int = config.MAX_PIXELS) -> Stored:
+    """Read a DICOM file to its stored values; those of an uncompressed file stay on disk until they are asked for.
+
+    Raises
+    ------
+    ImageError : as `read_image` does, or it is a colour picture
+    """
+    where = str(path)
+    pixels: np.ndarray | _OnDisk | None
+    with decoding("The DICOM file", where):
+        ds, syntax, pixels = _read_native(path) or (*_parse(path.read_bytes(), where, max_pixels), None)
+        _check(ds, where, max_pixels)
+        spacing, _ = read_spacing(ds, [], [])
+        window = _window(ds, [])
+        rescaled = [*floats(ds, "RescaleSlope"), *floats(ds, "RescaleIntercept")] not in ([], [1.0, 0.0])
+    if text(ds, "PhotometricInterpretation") not in _GREY:
+        raise ImageError("A colour picture where a grey one is needed", where=where, todo="Export it as MONOCHROME2.")
+    if pixels is None:
+        with decoding("The pixel data of the DICOM file", where):
+            _check_decoder(syntax, where)
+            pixels = _decode(ds, syntax, where)
+    return Stored(
+        path,
+        height=ds.Rows,
+        width=ds.Columns,
+        bits=ds.BitsStored,
+        plain=pixels.dtype in (np.uint8, np.uint16) and not rescaled and not ds.get("ModalityLUTSequence"),
+        inverted=text(ds, "PhotometricInterpretation") == "MONOCHROME1",
+        spacing_mm=spacing,
+        window=window and window[:2],
+        _header=ds,
+        _pixels=pixels,
+    )
+
+
+def _read_native(path: Path) -> tuple[Dataset, UID, _OnDisk] | None:
+    """Header of an uncompressed film scan, and where its values begin. None for every other file."""
+    at: list[int] = []
+
+    def at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
+        if tag == _PIXEL_DATA:
+            at[:] = [file.tell(), length]
+        return bool(at)
+
+    with path.open("rb") as file:
+        if file.read(132)[128:] != b"DICM":
+            return None
+        meta = read_dataset(file, False, True, stop_when=lambda tag, _vr, _length: tag.group != 2)
+        syntax = uid_of(meta, "TransferSyntaxUID")
+        implicit = syntax == ImplicitVRLittleEndian
+        if not implicit and syntax != ExplicitVRLittleEndian:
+            return None
+        ds = read_dataset(file, implicit, True, stop_when=at_pixels, specific_tags=_ELEMENTS)
+    bits, size = ds.get("BitsAllocated"), ds.get("Rows", 0) * ds.get("Columns", 0)
+    layout = (ds.get("BitsStored"), ds.get("SamplesPerPixel", 1), ds.get("PixelRepresentation", 0))
+    if bits not in (8, 16) or layout != (bits, 1, 0) or text(ds, "NumberOfFrames") not in ("", "1"):
+        return None
+    needed = size * bits // 8
+    if not at or not needed <= at[1] < 1 << 31 or at[0] + needed > path.stat().st_size:
+        return None
+    ds.set_original_encoding(implicit, True)
+    ds.PixelData = b""  # it is there, only not here
+    return ds, syntax, _OnDisk(at[0], np.dtype(f"<u{bits // 8}"))
