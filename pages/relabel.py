@@ -204,7 +204,7 @@ def render_statistics(table: pd.DataFrame, seen: Overview) -> None:
         compared = relabel.against_original(table)
         st.dataframe(compared, hide_index=True)
         st.markdown(
-            "The work that this project follows trained on 82 amorphous, 56 macro, 128 micro and 56 vascular crops of "
+            "The work that this project follows had 82 amorphous, 56 macro, 128 micro and 56 vascular among its crops of "
             "the test split. `at_least` counts rows whose words leave no other group, `at_most` rows that could be "
             "given this group at all, whatever the precedence. An original count outside them was made in another way."
             + (" The rows here are simulated: on the real tables all four lie outside." if seen.simulated else "")
@@ -215,15 +215,15 @@ def render_suspects(table: pd.DataFrame, suspects: pd.DataFrame, mapping: Mappin
     st.subheader("Rows worth a second look", anchor=False)
     counts = suspects["reason"].value_counts()
     present = [reason for reason in REASONS if reason in counts]
-    chosen = st.pills(
-        "Reason", present, selection_mode="multi", key="reason", bind="query-params",
-        format_func=lambda reason: f"{reason} ({counts[reason]})",
-    )  # fmt: skip
+    # No prettier words: what stands on a pill also stands in the address.
+    chosen = st.pills("Reason", present, selection_mode="multi", key="reason", bind="query-params")
     shown = suspects[suspects["reason"].isin(chosen or present)]
     details = table.set_index("case_id")[["split", "pathology", "assessment", "lesion_id"]]
     st.dataframe(shown.join(details, on="case_id"), hide_index=True, height=300)
     st.caption(
-        f"{suspects['case_id'].nunique():,} of {len(table):,} rows, by plain rules: a question, not an error. "
+        f"{suspects['case_id'].nunique():,} of {len(table):,} rows, by plain rules: a question, not an error ("
+        + ", ".join(f"{reason} {counts[reason]}" for reason in present)
+        + "). "
         "`python -m lemons_core labels --model lemons_core/shipped` adds the rows where an image model disagrees."
     )
     with st.container(horizontal=True):
