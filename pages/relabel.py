@@ -204,8 +204,8 @@ def render_statistics(table: pd.DataFrame, seen: Overview) -> None:
         compared = relabel.against_original(table)
         st.dataframe(compared, hide_index=True)
         st.markdown(
-            "The work that this project follows had 82 amorphous, 56 macro, 128 micro and 56 vascular among its crops of "
-            "the test split. `at_least` counts rows whose words leave no other group, `at_most` rows that could be "
+            "The work that this project follows had 82 amorphous, 56 macro, 128 micro and 56 vascular crops in its "
+            "test split. `at_least` counts rows whose words leave no other group, `at_most` rows that could be "
             "given this group at all, whatever the precedence. An original count outside them was made in another way."
             + (" The rows here are simulated: on the real tables all four lie outside." if seen.simulated else "")
         )
