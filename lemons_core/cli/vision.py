@@ -22,6 +22,9 @@ def register(command: AddCommand) -> None:
     )
     train.add_argument("--epochs", type=positive, default=12)
     train.add_argument("--seed", type=int, default=0)
+    train.add_argument(
+        "--learning-rate", type=float, default=1e-3, help="peak of the one-cycle schedule (default: 0.001)"
+    )
     train.add_argument("--batch", type=positive, default=32)
     train.add_argument("--tiles", type=positive, default=4000, help="tiles an epoch, with --data simulated")
     train.add_argument(
@@ -59,6 +62,7 @@ def _train(arguments: argparse.Namespace) -> int:
         epochs=arguments.epochs,
         seed=arguments.seed,
         batch=arguments.batch,
+        learning_rate=arguments.learning_rate,
         tiles=arguments.tiles,
         init=arguments.init,
         **chosen,

@@ -80,8 +80,14 @@ def train(data: str | Path, out: Path, recipe: Recipe, *, progress: Progress | N
     out.mkdir(parents=True, exist_ok=True)
     card, epoch_items, validation = _sources(data, out, recipe, tell)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    # A copy: the model that is read once a process must stay as it is.
-    network = deepcopy(read_model().network) if recipe.init == "shipped" else build_network(init=recipe.init)
+    if recipe.init == "shipped":
+        shipped = read_model()
+        # A copy: the model that is read once a process must stay as it is.
+        network = deepcopy(shipped.network)
+        start = {"sha256": shipped.card.sha256, "training": shipped.card.training}
+        card = replace(card, training=card.training | {"started_from": start})
+    else:
+        network = build_network(init=recipe.init)
     network.requires_grad_(True)
     network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     first = epoch_items(0)
