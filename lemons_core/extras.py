@@ -6,14 +6,14 @@ from types import ModuleType
 from lemons_core.errors import LemonsError
 
 
-def require(module: str, *, package: str, why: str) -> ModuleType:
+def require(module: str, *, package: str, what: str) -> ModuleType:
     """Import an optional module.
 
     Parameters
     ----------
     module : name to import, such as `idc_index`
-    package : what pip calls it, with a version where one was tried
-    why : what needs it, the beginning of the message
+    package : what pip calls it, with the version that was tried
+    what : what needs it, the beginning of the message
 
     Raises
     ------
@@ -24,5 +24,7 @@ def require(module: str, *, package: str, why: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != module.partition(".")[0]:
             raise  # something that it needs itself is broken: that is another story
-        todo = f"Install it: pip install {package}"
-        raise LemonsError(f"{why}: the optional package {module} is not installed", todo=todo) from error
+        name = package.partition("==")[0]
+        raise LemonsError(
+            f"{what} needs the optional package {name}, which is not installed", todo=f"pip install {package}"
+        ) from error

@@ -193,7 +193,7 @@ def _named(file: str, task: Task) -> tuple[str, dict[str, object]]:
 
 def _run_on_dask(tasks: dict[str, Task], address: str) -> Iterator[tuple[str, dict[str, object]]]:
     """The same function on a cluster; a few tasks a thread are under way, the rest waits here."""
-    distributed = extras.require("distributed", package="distributed", why="--dask needs it")
+    distributed = extras.require("distributed", package="distributed", what="A Dask cluster")
     try:
         client = distributed.Client(address, timeout="10s")
     except (OSError, ValueError) as error:

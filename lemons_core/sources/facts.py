@@ -126,7 +126,7 @@ def _read_dicom(file: BinaryIO) -> Facts:
         samples = rows * columns * (_number(ds, "SamplesPerPixel") or 1)
         length = -(-samples * bits // 8) if raw else size - start
         if start + length > size:
-            fault = f"cut short: {max(size - start, 0):,} of {length:,} bytes of pixels are there"
+            fault = "cut short"
         else:
             levels, sample = _look(source, start, length, bits if raw else 0, whole=source is not file)
     return Facts(series, rows, columns, bits, instance, described, levels, sample, fault)

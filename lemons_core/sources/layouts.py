@@ -21,7 +21,7 @@ CITATION = (
 )
 
 
-_UID = re.compile(r"[0-9]+(\.[0-9]+){3,}")
+_UID = re.compile(r"[0-9]+(\.[0-9]+){2,}")
 
 
 @dataclass(frozen=True)
