@@ -10,6 +10,11 @@ from lemons_core.notes.parse import Parsed, parse_note
 from lemons_core.notes.store import read_shipped
 from lemons_core.notes.text import Features, Note
 
+_CONTEXT = ("breast_density", "subtlety", "view")
+READ: dict[Features, tuple[str, ...]] = {
+    "descriptors": (), "context": _CONTEXT, "assessment": (*_CONTEXT, "assessment"),
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -58,6 +63,8 @@ def ask(
     note = parsed.note if parsed else question
     if not isinstance(note, Note):
         todo = 'Describe a finding, such as "grouped amorphous calcifications, BI-RADS 4".'
+        if parsed and not parsed.readings:
+            raise DataError("Nothing understood: this does not read as a finding", where="note", todo=todo)
         raise DataError("There is no finding in this text to give a probability for", where="note", todo=todo)
     features = features or fitting_features(note)
     model = model_of(features)
@@ -86,6 +93,10 @@ def fitting_features(note: Note) -> Features:
 
 def _cautions(model: NoteModel, note: Note) -> list[str]:
     found = []
+    given = {"assessment": "BI-RADS category", "breast_density": "density", "subtlety": "subtlety", "view": "view"}
+    unread = [w for name, w in given.items() if getattr(note, name) is not None and name not in READ[model.features]]
+    if unread:
+        found.append(f"This model does not read what the note says of: {', '.join(unread)}.")
     if not note.distribution:
         found.append(
             "No distribution is given. In this collection that is so for findings that were never called back, so the "

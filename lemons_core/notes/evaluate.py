@@ -68,12 +68,28 @@ def evaluate(
             progress(done / len(jobs), f"{model}, {feature_set}, {protocol.replace('_', ' ')}")
         scored, probabilities = out_of_sample(rows, feature_set, protocol, kind=model, seed=seed)
         head = {"model": model, "features": feature_set, "protocol": protocol}
-        for subset, unit, labels, p, patients in _cuts(scored, probabilities, lesions=protocol != "row_split"):
-            figures = score(labels, p, patients, threshold=THRESHOLD, replicates=replicates, seed=seed)
-            result.append({**head, "subset": subset, "unit": unit, **figures})
+        cuts = score_cuts(scored, probabilities, lesions=protocol != "row_split", replicates=replicates, seed=seed)
+        result += [head | cut for cut in cuts]
     if progress:
         progress(1.0, "done")
     return result
+
+
+def score_cuts(
+    rows: pd.DataFrame, probabilities: np.ndarray, *, lesions: bool = True, replicates: int = 1000, seed: int = 0
+) -> list[dict[str, object]]:
+    """The figures of one set of predictions, with and without rows that were never called back, by row and by lesion.
+
+    Parameters
+    ----------
+    probabilities : (N,) for the N rows, each from a model that did not see its row
+    lesions : False when the two views of a lesion were not predicted by one model
+    """
+    return [
+        {"subset": subset, "unit": unit}
+        | score(labels, p, patients, threshold=THRESHOLD, replicates=replicates, seed=seed)
+        for subset, unit, labels, p, patients in _cuts(rows, probabilities, lesions=lesions)
+    ]
 
 
 def out_of_sample(

@@ -23,6 +23,16 @@ DESCRIPTORS: dict[str, str] = {
     "view": "view",
     "assessment": "assessment",
 }
+# The same in words for people.
+DESCRIPTOR_WORDS: dict[str, str] = {
+    "type": "type",
+    "distribution": "distribution",
+    "breast_density": "breast density",
+    "subtlety": "subtlety",
+    "view": "view",
+    "assessment": "BI-RADS category",
+    "type + distribution": "type and distribution",
+}
 _VALUES: dict[str, tuple[Any, ...]] = {
     "type": tuple((token,) for token in MORPHOLOGY),
     "distribution": ((), *((token,) for token in DISTRIBUTION)),
@@ -97,6 +107,17 @@ def explain_note(model: NoteModel, note: Note) -> Explanation:
     steps.append(("calibration", "fit of the probability to what was seen", final - margin))
     columns = dict(zip(model.vectoriser.names, values[0].tolist(), strict=True))
     return Explanation(float(sigmoid(np.array(final))), float(base[0]), tuple(steps), columns, margin)
+
+
+def column_words(name: str) -> str:
+    """A column of the vectoriser in words: "view_MLO" is "view MLO", "CLUSTERED" is "grouped"."""
+    if name == "type_suspicion":
+        return "suspicion of the type"
+    if name in DESCRIPTOR_WORDS:
+        return DESCRIPTOR_WORDS[name]
+    if name.startswith("view_"):
+        return name.replace("_", " ")
+    return " + ".join(display(word) for word in name.split())
 
 
 def gain_importance(model: NoteModel) -> pd.DataFrame:

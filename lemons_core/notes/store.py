@@ -13,7 +13,7 @@ from lemons_core.errors import ModelError
 from lemons_core.metrics import score
 from lemons_core.notes.calibrate import Calibration
 from lemons_core.notes.estimators import Settings
-from lemons_core.notes.evaluate import Protocol, out_of_sample
+from lemons_core.notes.evaluate import Progress, Protocol, out_of_sample
 from lemons_core.notes.model import THRESHOLD, NoteModel, fit_model, is_malignant, usable_rows
 from lemons_core.notes.text import FEATURE_SETS, Features, Vectoriser
 
@@ -33,8 +33,21 @@ _LIMITS = (
 )
 
 
+def data_words(root: str | Path, *, simulated: bool) -> str:
+    """What a model was trained on, for its card: the folder's own name, never the path that leads to it."""
+    if simulated:
+        return "simulated demo data (invented patients with published frequencies)"
+    return f"the case tables in {Path(root).resolve().name or 'the root folder'}"
+
+
 def train_model(
-    table: pd.DataFrame, features: Features = "assessment", *, trained_on: str, simulated: bool, seed: int = 0
+    table: pd.DataFrame,
+    features: Features = "assessment",
+    *,
+    trained_on: str,
+    simulated: bool,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> NoteModel:
     """Fit on the official training split and write the card, with its figures on the test split.
 
@@ -43,6 +56,7 @@ def train_model(
     table : the case table
     trained_on : one phrase shown beside every number
     simulated : True when no real case was seen
+    progress : called with (0-1, what is being done)
 
     Raises
     ------
@@ -50,14 +64,18 @@ def train_model(
     """
     rows = usable_rows(table)
     train, test = rows[rows["split"] == "train"], rows[rows["split"] == "test"]
+    told = progress or (lambda fraction, text: None)
+    told(0.0, "fitting on the training split")
     model = fit_model(train, features, seed=seed)
     metrics = {}
     protocols: tuple[Protocol, ...] = ("official", "grouped_cv")
     for protocol in protocols:
         if protocol == "official" and not 0 < is_malignant(test).sum() < len(test):
             continue
+        told({"official": 0.3, "grouped_cv": 0.4}[protocol], f"scoring, {protocol.replace('_', ' ')}")
         scored, p = out_of_sample(rows, features, protocol, seed=seed)
         metrics[protocol] = score(is_malignant(scored), p, scored["patient_id"], threshold=THRESHOLD, seed=seed)
+    told(1.0, "done")
     model.card.update(
         format=_FORMAT,
         features=features,
