@@ -127,9 +127,8 @@ def _predict(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(found.to_dict("records"))
     else:
-        print(
-            f"{len(found)} {arguments.unit}s, {_origin(root)}; model trained on {model.card['trained_on']}. {_WARNING}\n"
-        )
+        print(f"{len(found)} {arguments.unit}s, {_origin(root)}; model trained on {model.card['trained_on']}")
+        print(f"{_WARNING}\n")
         print(found.to_string(index=False))
     return 0
 
@@ -166,7 +165,7 @@ def _leakage(arguments: argparse.Namespace) -> int:
         print_json([asdict(t) | {"gain_auc": t.gain_auc, "gain_accuracy": t.gain_accuracy} for t in tricks])
         return 0
     print(f"{_origin(root)}; AUC with 95% intervals, drawn by patient\n")
-    rows = [("shortcut", "honest", "with it", "gain AUC", "gain accuracy")]
+    rows: list[Sequence[str]] = [("shortcut", "honest", "with it", "gain AUC", "gain accuracy")]
     for t in tricks:
         if t.honest and t.tricked:
             sides = [f"{_triple(side['auc'])} n={side['n']}" for side in (t.honest, t.tricked)]

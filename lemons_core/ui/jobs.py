@@ -1,0 +1,69 @@
+"""Long work of a page in a thread of its own: shown with its progress, shared by all windows, kept when one closes."""
+
+import threading
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from lemons_core.errors import LemonsError
+
+Result = TypeVar("Result")
+Progress = Callable[[float, str], None]
+
+
+@dataclass
+class _Job:
+    """One piece of work and how far it is."""
+
+    fraction: float = 0.0
+    text: str = "starting"
+    result: Any = None
+    error: LemonsError | None = None
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, work: Callable[[Progress], object]) -> None:
+        self.error = LemonsError("The work stopped before its end", todo="The terminal of the server tells why.")
+        try:
+            self.result = work(self.note)
+            self.error = None
+        except LemonsError as error:
+            self.error = error
+        finally:
+            self.done.set()
+
+    def note(self, fraction: float, text: str) -> None:
+        self.fraction, self.text = min(max(fraction, 0.0), 1.0), text
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _start(key: Hashable, _work: Callable[[Progress], object]) -> _Job:
+    job = _Job()
+    threading.Thread(target=job.run, args=(_work,), daemon=True).start()
+    return job
+
+
+def wait_for(key: Hashable, title: str, work: Callable[[Progress], Result]) -> Result:
+    """The result of `work`, done once for this key; while it runs its progress stands here.
+
+    Parameters
+    ----------
+    key : names the work and all that it depends on
+    work : called with a function that takes (0-1, what is being done); must not call Streamlit
+
+    Raises
+    ------
+    LemonsError : as `work` does; a later call tries again
+    """
+    job = _start(key, work)
+    if not job.done.wait(0.3):
+        with st.empty():
+            while not job.done.wait(0.2):
+                st.progress(job.fraction, f"{title}: {job.text}")
+            st.empty()
+    if job.error:
+        _start.clear(key, work)
+        raise job.error
+    result: Result = job.result
+    return result

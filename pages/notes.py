@@ -1,0 +1,96 @@
+"""Notes: from the words of a mammography note to a probability of malignancy, and how far to trust it."""
+
+import streamlit as st
+
+from lemons_core import config
+from lemons_core.collection import Collection
+from lemons_core.notes.store import read_shipped
+from lemons_core.notes.text import FEATURE_SETS, Features
+from lemons_core.ui import notes_tabs, notes_view, notes_work, parts, source
+from lemons_core.ui.navigation import enter
+from lemons_core.ui.notes_work import Board
+
+READS = {
+    "descriptors": "Reads type and distribution only: what was seen, not what was thought of it.",
+    "context": "Reads type, distribution, breast density, subtlety and view.",
+    "assessment": "Reads the BI-RADS category as well: the radiologist's own judgement, which decides most of it.",
+}
+TABS = ("How good", "Why", "Leakage lab", "All models")
+
+
+def choose_features() -> Features:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        # No prettier words: what stands on a button also stands in the address.
+        features: Features = st.segmented_control(
+            "What the model reads", FEATURE_SETS, default="assessment", required=True, key="features",
+            bind="query-params",
+        )  # fmt: skip
+        st.caption(READS[features])
+    return features
+
+
+def render_figures(board: Board, words: str) -> None:
+    first = board.cuts[0]
+    with st.container(key="figures"):
+        columns = st.columns(4)
+    for column, name in zip(columns, ("auc", "accuracy", "sensitivity", "specificity"), strict=True):
+        notes_tabs.render_card(column, name, first)
+    malignant = board.labels.mean()
+    easy = next((cut for cut in board.cuts if (cut["subset"], cut["unit"]) == ("without_bwc", "row")), None)
+    without = easy and f" Without rows never called back, n = {easy['n']:,}: AUC {notes_tabs.triple(easy['auc'])}."
+    trained = parts.plain(board.model.card["trained_on"])
+    st.caption(
+        f"{notes_tabs.counted(board, words)}; 95% intervals, operating point {board.model.threshold:.2f}. Always saying "
+        f"the same would be right in {max(malignant, 1 - malignant):.1%}.{without or ''} "
+        f"Model trained on {trained}."
+    )
+
+
+def render_ask(features: Features, board: Board | None, words: str) -> None:
+    st.subheader("Try a note", anchor=False)
+    left, right = st.columns([1.25, 1], gap="large")
+    answer = None
+    with left, parts.guard():
+        question = notes_view.choose_note(features)
+        model_of = (lambda _: board.model) if board else read_shipped
+        answer = notes_view.render_note(question, features, model_of, right)
+    if answer is None:
+        return
+    left, right = st.columns([1, 1.25], gap="large")
+    with left:
+        notes_view.render_why(answer)
+    with right:
+        if board:
+            notes_view.render_similar(board.table, answer.note, words)
+
+
+def render_tabs(collection: Collection, board: Board, words: str) -> None:
+    tabs = dict(zip(TABS, st.tabs(TABS, key="show", bind="query-params"), strict=True))
+    draw = {
+        "How good": lambda: notes_tabs.render_quality(board, words),
+        "Why": lambda: notes_tabs.render_reasons(collection, board, words),
+        "Leakage lab": lambda: notes_tabs.render_lab(collection, words),
+        "All models": lambda: notes_tabs.render_models(collection, words),
+    }
+    for name, tab in tabs.items():
+        if tab.open:  # the others cost seconds that nobody asked for
+            with tab, parts.guard():
+                draw[name]()
+
+
+enter(__file__)
+parts.page_title(
+    "Notes", "From the words of a mammography note to a probability of malignancy, and how far to trust it."
+)
+st.markdown(f":yellow-badge[:material/science: {config.NOTICE}]")
+features = choose_features()
+board, collection, words = None, None, "no data in use"
+with parts.guard():
+    seen = source.overview()
+    words = parts.data_words(seen)
+    collection = source.read_tables(source.data_root()[0])
+    board = notes_work.board(collection, features, simulated=seen.simulated)
+    render_figures(board, words)
+render_ask(features, board, words)
+if board and collection:
+    render_tabs(collection, board, words)
