@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import binary_dilation
 
 from lemons_core.card import read_card, write_card
 from lemons_core.errors import ImageError, ModelError
@@ -208,3 +209,31 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(model, tmp_path, cr
     assert "bad.dcm" in bad["error"]
     assert (good["kind"], good["width"], good["height"]) == ("crop", 200, 200)
     assert good["spacing_mm"] == pytest.approx(0.1, abs=1e-4)
+
+
+@pytest.fixture(scope="module")
+def fresh_crops():
+    """Simulated crops of a seed that no training used, with and without calcium."""
+    kinds = ["PLEOMORPHIC", "COARSE", "ROUND_AND_REGULAR", "PUNCTATE", "LUCENT_CENTERED", "FINE_LINEAR_BRANCHING"]
+    found = [
+        simulate_crop((kind,), rng=np.random.default_rng(70_000 + n), size_px=192) for n, kind in enumerate(kinds * 2)
+    ]
+    normal = [simulate_crop((), rng=np.random.default_rng(80_000 + n), size_px=192) for n in range(12)]
+    return [crop for crop in found if crop.tokens], normal
+
+
+def test_the_shipped_model_tells_calcium_from_tissue_it_never_saw(fresh_crops):
+    found, normal = ([predict_crop(c.pixels, spacing_mm=0.1).calcification for c in crops] for crops in fresh_crops)
+    pairs = [a > b for a in found for b in normal]
+    assert np.mean(pairs) > 0.9
+    assert read_model().card.simulated
+
+
+def test_the_shipped_models_heat_lies_on_the_calcium(fresh_crops):
+    hits = []
+    for crop in fresh_crops[0]:
+        heat = explain_crop(crop.pixels, spacing_mm=0.1, target="calcification").heat
+        near = binary_dilation(crop.mask, iterations=10)  # 1 mm
+        hits.append(near.flat[heat.argmax()])
+        assert near.mean() < 0.35, "else a hit means nothing"
+    assert np.mean(hits) >= 0.7

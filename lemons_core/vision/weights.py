@@ -56,9 +56,9 @@ def _read_checked(directory: Path, sha256: str, _changed: int) -> Model:
         network.load_state_dict(state, strict=True)
     except (SafetensorError, RuntimeError) as error:
         raise ModelError("The weights do not fit the network", where=str(path)) from error
-    # A heat map needs the gradient of the last block alone; keeping the others' would cost gigabytes for a whole view.
+    # A heat map needs the gradient of its own block; keeping those of earlier ones costs gigabytes for a whole view.
     network.requires_grad_(False)
-    network.layer4[-1].requires_grad_(True)
+    network.heat_layer.requires_grad_(True)
     return Model(network.eval().to(memory_format=torch.channels_last), card)  # type: ignore[call-overload]
 
 
