@@ -49,8 +49,8 @@ class Plan:
         """One line for a person."""
         size = "size not known"
         if self.size is not None:
-            small = self.size < 10**8
-            size = f"{self.size / 1e6:,.1f} MB" if small else f"{self.size / 2**30:,.1f} GiB ({self.size / 1e9:,.1f} GB)"
+            gib = f"{self.size / 2**30:,.1f} GiB ({self.size / 1e9:,.1f} GB)"
+            size = gib if self.size >= 10**8 else f"{self.size / 1e6:,.1f} MB"
         images = "" if self.images is None else f"{self.images:,} images, "
         there = f"; {self.there:,} series are there already" if self.there else ""
         return f"{len(self.series):,} series, {images}{size}{there}"
