@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lemons_core.card import ModelCard
 from lemons_core.errors import ImageError
-from lemons_core.images import Picture, read_image
+from lemons_core.images import NO_SPACING, Picture, read_image
 from lemons_core.terms import GROUPS
 from lemons_core.vision.preprocess import FILM_SPACING_MM, MOST_PIXELS, prepare
 from lemons_core.vision.weights import Model, read_model
@@ -83,9 +83,8 @@ def kind_of(picture: Picture) -> str:
 
 def warnings_of(picture: Picture, card: ModelCard) -> list[str]:
     """What a reader must know before believing a probability for this picture."""
-    found = list(picture.warnings)
-    if picture.spacing_mm is None:
-        found.append(f"{FILM_SPACING_MM} mm a pixel is assumed, as for film scans.")
+    assumed = f"No pixel spacing is known: {FILM_SPACING_MM} mm a pixel is assumed, as for film scans."
+    found = [assumed if warning == NO_SPACING else warning for warning in picture.warnings]
     if kind_of(picture) == "view":
         found.append("This looks like a whole view; the model was made for a crop around a finding.")
     scale = (picture.spacing_mm or FILM_SPACING_MM) / card.spacing_mm
