@@ -19,7 +19,7 @@ def register(command: AddCommand) -> None:
     fetch.add_argument("--source", choices=("idc", "tcia"), default="idc", help="where images come from (default: idc)")
     fetch.add_argument("--split", choices=("train", "test"), help="one split only")
     fetch.add_argument("--limit", type=positive, metavar="N", help="so many series at most")
-    fetch.add_argument("--out", type=Path, help="where to write (default: LEMONS_DATA, else ./CBIS-DDSM)")
+    fetch.add_argument("--out", type=Path, help="where to write (default: LEMONS_DATA, else data/CBIS-DDSM)")
     fetch.add_argument("--dry-run", action="store_true", help="print what would be fetched, and how large it is")
     fetch.add_argument("--yes", action="store_true", help="do not ask before a large download")
 
@@ -47,7 +47,7 @@ def _fetch(arguments: argparse.Namespace) -> int:
     from lemons_core.cases import read_cases
     from lemons_core.simulate.demo import read_demo_marker
 
-    out = arguments.out or config.read_settings().data or Path("CBIS-DDSM")
+    out = arguments.out or config.read_settings().data or Path("data/CBIS-DDSM")
     if read_demo_marker(out) is not None:
         raise DataError("This folder holds the simulated demo data", where=str(out), todo="Choose another --out.")
     if arguments.what == "metadata" and arguments.dry_run:
