@@ -92,6 +92,16 @@ def bars_figure(names: list[str], values: list[int], axis: str) -> go.Figure:
     return _styled(figure, len(names))
 
 
+def with_ink(figure: go.Figure, *, dark: bool) -> go.Figure:
+    """The same figure with words that can be read on the dark or the light page; the theme's own grey is too pale."""
+    ink = "#D6D3C9" if dark else "#45412F"
+    figure.update_xaxes(tickfont_color=ink, title_font_color=ink)
+    figure.update_yaxes(tickfont_color=ink, title_font_color=ink)
+    return figure.update_traces(textfont_color=ink, selector={"type": "bar"}).update_traces(
+        textfont_color=ink, selector={"type": "scatter"}
+    )
+
+
 def probability_figure(calcification: float, probabilities: Mapping[str, float]) -> go.Figure:
     """Bars for any calcification and each group, 0-100%; they need not sum to 100."""
     names = ["any calcification", *probabilities]

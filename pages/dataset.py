@@ -1,36 +1,81 @@
 """Data set: what the case table holds, how its types relate to pathology, and what is wrong with it."""
 
+from urllib.parse import urlencode
+
 import pandas as pd
 import streamlit as st
 
-from lemons_core import charts, eda
+from lemons_core import charts, charts_labels, eda
 from lemons_core.collection import Collection
 from lemons_core.metrics import wilson
-from lemons_core.terms import GROUPS
 from lemons_core.ui import parts, source
 from lemons_core.ui.navigation import enter
 from lemons_core.ui.overview import Overview
 
-FIRST = (
+SHOWN = [
     "case_id", "split", "calc_groups", "morphology", "distribution", "pathology", "assessment", "breast_density",
     "subtlety", "laterality", "view", "patient_id", "source_file", "source_row",
-)  # fmt: skip
+]  # fmt: skip
+NEEDED = [*SHOWN, "lesion_id", "morphology_tokens", "distribution_tokens", "view_file", "crop_file"]
+FIRST = ("split", "group", "pathology")  # filters that always stand on the page
+SEVERAL = [name for name, attribute in eda.ATTRIBUTES.items() if attribute.several]
 SHARE_KEY = '<div class="key"><span>Dot: share of rows. Bar: 95% interval.</span></div>'
 ENRICHED = "Case-enriched: these are not screening PPVs."
+LAZY = 5_000  # rows above which the browser fetches a table piece by piece
 
 
-def choose_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows that the filters leave; the filters live in the address."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        # No prettier words: what stands on a button also stands in the address.
-        split = st.segmented_control("Split", ["train", "test"], key="split", bind="query-params")
-        groups = st.pills(
-            "Group", [str(group) for group in GROUPS], selection_mode="multi", key="group", bind="query-params"
-        )
-    return eda.filter_rows(table, split=split, groups=groups or ())
+def choose(name: str) -> list[str]:
+    attribute = eda.FILTERS[name]
+    # No prettier words than `options`: what stands on a button also stands in the address.
+    if len(attribute.options) > 7:
+        return st.multiselect(attribute.name, attribute.options, key=name, bind="query-params")
+    return st.pills(attribute.name, attribute.options, selection_mode="multi", key=name, bind="query-params")
 
 
-def render_figures(rows: pd.DataFrame, every: pd.DataFrame) -> None:
+def choose_filters() -> dict[str, list[str]]:
+    """Filter to shown texts, of the filters in use."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        chosen = {name: choose(name) for name in FIRST}
+        with st.popover("More filters", icon=":material/tune:"):
+            chosen |= {name: choose(name) for name in eda.FILTERS if name not in FIRST}
+    return {name: list(texts) for name, texts in chosen.items() if texts}
+
+
+def clear_filters() -> None:
+    for name in eda.FILTERS:
+        st.session_state[name] = []
+
+
+def render_filters(filters: dict[str, list[str]], rows: int, every: int) -> None:
+    if not filters:
+        st.caption(f"All {every:,} rows. Choose above, or click a bar below.")
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        words = parts.plain(eda.filter_words(filters))
+        st.markdown(f":material/filter_alt: **{rows:,} of {every:,} rows**: {words}.", width="content")
+        st.button("Clear all", icon=":material/filter_alt_off:", type="tertiary", on_click=clear_filters)
+        if rows:
+            st.page_link("pages/case.py", label="Look at them", icon=":material/radiology:", query_params=filters)
+
+
+def linked(figure: "charts.go.Figure", name: str, key: str, alt: str) -> None:
+    """A chart whose bars filter by what they stand for; a second click takes the filter away."""
+    # With a new key the chart forgets what was selected in it: the filters alone tell what is chosen.
+    key = f"{key}-{name}-{st.session_state.get('clicks', 0)}"
+
+    def take() -> None:
+        points = st.session_state[key]["selection"]["points"]
+        if points:
+            text = points[0]["y"]
+            st.session_state[name] = [] if st.session_state.get(name) == [text] else [text]
+            st.session_state["clicks"] = st.session_state.get("clicks", 0) + 1
+
+    figure = charts.with_ink(figure, dark=st.context.theme.type == "dark")
+    config = {"displayModeBar": False}
+    st.plotly_chart(figure, key=key, alt=alt, on_select=take, selection_mode="points", config=config)
+
+
+def render_figures(rows: pd.DataFrame) -> None:
     malignant = int((rows["pathology"] == "MALIGNANT").sum())
     figures = {
         "Abnormalities": f"{len(rows):,}",
@@ -44,8 +89,8 @@ def render_figures(rows: pd.DataFrame, every: pd.DataFrame) -> None:
         column.metric(name, value, border=True)
     low, high = wilson(malignant, len(rows))
     st.caption(
-        f"n = {len(rows):,} of {len(every):,} rows; one row is one abnormality in one view. Malignant: {malignant:,} "
-        f"rows, 95% interval {low:.1%} to {high:.1%}. {ENRICHED}"
+        f"n = {len(rows):,} rows; one row is one abnormality in one view. Malignant: {malignant:,} rows, 95% interval "
+        f"{low:.1%} to {high:.1%}. {ENRICHED}"
     )
 
 
@@ -65,71 +110,104 @@ def render_plots(rows: pd.DataFrame, seen: Overview) -> None:
     with left:
         st.markdown(f"**{attribute.name} and pathology**")
         st.html(parts.PATHOLOGY_KEY)
-        parts.chart(charts.counts_figure(counts), "counts", parts.alt_counts(counts))
+        linked(charts.counts_figure(counts), name, "counts", parts.alt_counts(counts))
     with right:
         st.markdown(f"**Malignant share by {attribute.name.lower()}**")
         st.html(SHARE_KEY)
-        parts.chart(charts.share_figure(shares), "shares", parts.alt_shares(shares))
+        linked(charts.share_figure(shares), name, "shares", parts.alt_shares(shares))
     notes = [f"n = {len(rows):,} rows, {parts.data_words(seen)}."]
     if attribute.several:
         notes.append("A row with several values counts in each.")
-    if name == "distribution":
-        notes.append("A missing distribution gives the pathology away: almost all of these rows had no callback.")
     notes.append("Wilson's intervals take rows as independent; two views of one lesion are not.")
     st.caption(" ".join([*notes, ENRICHED]))
     with st.expander("The same as a table"):
+        percent = st.column_config.NumberColumn(format="percent")
         st.dataframe(
-            shares.drop(columns="key"),
-            hide_index=True,
-            column_config={name: st.column_config.NumberColumn(format="percent") for name in ("share", "low", "high")},
+            shares.drop(columns="key"), hide_index=True, column_config=dict.fromkeys(("share", "low", "high"), percent)
         )
 
 
-def render_missing(rows: pd.DataFrame) -> None:
-    st.subheader("Missing values", anchor=False)
-    missing = eda.missing_values(rows)
-    st.table(
-        {
-            "Column": list(missing["column"]),
-            "Missing": [f"{row.missing:,} ({row.share:.1%})" for row in missing.itertuples()],
-            "Of these malignant": [
-                f"{n:,}" if gone else "" for n, gone in zip(missing["malignant"], missing["missing"], strict=True)
-            ],
-        },
-        hide_index=True,
-    )
-    st.caption(f"n = {len(rows):,} rows.")
-
-
-def render_problems(collection: Collection) -> None:
-    st.subheader("What is wrong with the tables", anchor=False)
-    problems = eda.problem_table(collection.cases.problems)
-    if problems.empty:
-        st.success("No fault was found in the case tables.", icon=":material/check:")
+def render_pairs(rows: pd.DataFrame) -> None:
+    st.subheader("What stands together", anchor=False)
+    name = st.segmented_control("Values of", SEVERAL, key="pairs", bind="query-params", default="group", required=True)
+    both = eda.co_occurrence(rows, eda.ATTRIBUTES[name])
+    if both.empty:
+        st.caption(f"n = {len(rows):,} rows; none of them names two values.")
         return
-    kinds = problems["kind"].value_counts()
-    st.markdown(f"**{len(problems):,} faults by kind**")
-    parts.chart(
-        charts.bars_figure([str(kind) for kind in kinds.index], [int(n) for n in kinds], "faults"),
-        "problems",
-        "Faults: " + ", ".join(f"{kind} {n}" for kind, n in kinds.items()),
+    figure = charts_labels.overlap_figure(both).update_layout(height=130 + 28 * len(both))
+    pairs = both.stack()
+    words = ", ".join(f"{one} and {other} {n}" for (one, other), n in pairs.items() if n and one < other)
+    parts.chart(figure, "pairs-chart", f"Rows that name both: {words}.")
+    st.caption(f"n = {len(rows):,} rows; a cell counts those that name both, the diagonal those that name the one.")
+
+
+def render_missing(rows: pd.DataFrame) -> None:
+    st.subheader("What is missing", anchor=False)
+    missing, together = eda.missing_values(rows), eda.missing_together(rows)
+    worst = missing[missing["missing"] > 0].sort_values("missing", ascending=False)
+    if worst.empty:
+        st.markdown(f":material/check: Nothing: all of the {len(rows):,} rows are complete.")
+        return
+    top = worst.iloc[0]
+    st.markdown(
+        f"A gap can give the answer away: **{top['share_missing']:.0%}** of the {top['missing']:,} rows without "
+        f"{top['column']} are malignant, against {top['share_stated']:.0%} of the rows that state it."
+        if pd.notna(top["share_stated"])
+        else f"All of the {top['missing']:,} rows lack {top['column']}."
     )
-    with st.expander("Every fault, with its file, row and column"):
-        chosen = st.selectbox("Kind", ["every kind", *kinds.index], key="fault")
-        st.dataframe(problems if chosen == "every kind" else problems[problems["kind"] == chosen], hide_index=True)
+    st.html(parts.PATHOLOGY_KEY)
+    gaps = together[together["value"] != "nothing"]
+    parts.chart(charts.counts_figure(gaps), "gaps", parts.alt_counts(gaps))
+    complete = int(together.loc[together["value"] == "nothing", "n"].sum())
+    st.caption(f"n = {len(rows):,} rows by the columns that are missing together; {complete:,} lack nothing.")
+    with st.expander("Column by column"):
+        percent = st.column_config.NumberColumn(format="percent")
+        shares = {
+            "share": percent,
+            "share_missing": st.column_config.NumberColumn("malignant where missing", format="percent"),
+            "share_stated": st.column_config.NumberColumn("malignant where stated", format="percent"),
+        }
+        st.dataframe(missing, hide_index=True, placeholder="", column_config=shares)
+
+
+def render_faults(collection: Collection) -> None:
+    st.subheader("What is wrong", anchor=False)
+    faults = source.fault_table(collection.root)
+    if faults.empty:
+        st.success("No fault was found.", icon=":material/check:")
+        return
+    kinds = faults.groupby("kind")["rows"].sum().sort_values(ascending=False)
+    st.markdown(f"**{len(faults):,} faults**, of {len(kinds)} kinds; rows concerned:")
+    names, values = [str(kind) for kind in kinds.index], [int(n) for n in kinds]
+    alt = "Faults: " + ", ".join(f"{name} {n}" for name, n in zip(names, values, strict=True))
+    parts.chart(charts.bars_figure(names, values, "rows"), "faults", alt)
+    listed = st.expander("Every fault, with its case and what was done about it", on_change="rerun")
+    if listed.open:
+        with listed:
+            chosen = st.selectbox("Kind", ["every kind", *names], key="fault")
+            st.dataframe(faults if chosen == "every kind" else faults[faults["kind"] == chosen], hide_index=True)
     st.caption(
-        "All four tables, mass rows too: they matter for patients that stand in both splits. Nothing was guessed."
+        "All four tables, whatever is filtered; mass rows matter for patients that stand in both splits. Nothing was "
+        "guessed. `python -m lemons_core check` looks at the pixels too."
     )
 
 
-def render_table(rows: pd.DataFrame) -> None:
+def render_table(rows: pd.DataFrame, filters: dict[str, list[str]]) -> None:
     st.subheader("The rows", anchor=False)
-    shown = rows.drop(columns=[name for name in rows if name.endswith(("_tokens", "_path", "_series", "_file"))])
-    shown = shown.assign(calc_groups=rows["calc_groups"].map(", ".join)).dropna(axis="columns", how="all")
-    st.dataframe(shown, hide_index=True, height=320, placeholder="", column_order=[c for c in FIRST if c in shown])
+    tail = "&" + urlencode(filters, doseq=True) if filters else ""
+    shown = rows[SHOWN].assign(calc_groups=rows["calc_groups"].map(", ".join))
+    shown.insert(0, "open", "case?case=" + shown["case_id"] + tail)
+    st.dataframe(
+        shown,
+        hide_index=True,
+        height=320,
+        placeholder="",
+        lazy=len(shown) > LAZY,
+        column_config={"open": st.column_config.LinkColumn("", display_text="Look", pinned=True)},
+    )
     st.download_button(
         "Download these rows (CSV)",
-        data=lambda: shown.to_csv(index=False).encode(),
+        data=lambda: shown.drop(columns="open").to_csv(index=False).encode(),
         file_name="calcifications.csv",
         mime="text/csv",
         icon=":material/download:",
@@ -137,26 +215,33 @@ def render_table(rows: pd.DataFrame) -> None:
     )
 
 
+def render(seen: Overview) -> None:
+    collection = source.read_tables(source.data_root()[0])
+    parts.render_missing_images(seen)
+    table = collection.table[NEEDED]
+    filters = choose_filters()
+    rows = eda.filter_rows(table, filters)
+    render_filters(filters, len(rows), len(table))
+    if rows.empty:
+        st.info("No row is left by these filters. Take one away.", icon=":material/filter_alt_off:")
+        return
+    render_figures(rows)
+    render_plots(rows, seen)
+    left, right = st.columns(2, gap="large")
+    with left:
+        render_pairs(rows)
+    with right:
+        render_missing(rows)
+    render_table(rows, filters)
+    render_faults(collection)
+    if st.button("Read the folder again", icon=":material/refresh:"):
+        source.forget_data()
+        st.rerun()
+
+
 enter(__file__)
 parts.page_title(
     "Data set", "What the case tables of the collection hold, by type, group and outcome, and where they are wrong."
 )
 with parts.guard():
-    seen = source.overview()
-    collection = source.read_tables(source.data_root()[0])
-    parts.render_missing_images(seen)
-    rows = choose_rows(collection.table)
-    if rows.empty:
-        st.info("No row is left by these filters. Take one away.", icon=":material/filter_alt_off:")
-    else:
-        render_figures(rows, collection.table)
-        render_plots(rows, seen)
-        left, right = st.columns(2, gap="large")
-        with left:
-            render_missing(rows)
-        with right:
-            render_problems(collection)
-        render_table(rows)
-    if st.button("Read the folder again", icon=":material/refresh:"):
-        source.forget_data()
-        st.rerun()
+    render(source.overview())

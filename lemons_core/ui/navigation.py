@@ -16,7 +16,7 @@ def navigate() -> StreamlitPage:
             "": [st.Page("pages/home.py", title="Start", icon=":material/home:", default=True)],
             "Explore": [
                 st.Page("pages/dataset.py", title="Data set", icon=":material/bar_chart:", url_path="dataset"),
-                st.Page("pages/case_viewer.py", title="Case viewer", icon=":material/radiology:", url_path="case"),
+                st.Page("pages/case.py", title="Case viewer", icon=":material/radiology:", url_path="case"),
                 st.Page("pages/relabel.py", title="Relabel", icon=":material/rule:", url_path="relabel"),
                 st.Page("pages/notes.py", title="Notes", icon=":material/stylus_note:", url_path="notes"),
             ],

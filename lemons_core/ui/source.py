@@ -19,8 +19,10 @@ from lemons_core.ui.worker import read_overview
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
     from lemons_core.collection import Collection
+    from lemons_core.quality import Report
 
 RETRY_SECONDS = 3  # a failure counts for a whole page, its badge too; a later visit tries again
 LONGEST_SHOWN = 1200  # pixels of a picture's longer side: more than a column of a page can show
@@ -100,6 +102,8 @@ def forget_data() -> None:
     """Read the data root again at the next call."""
     _start_reading.clear()
     read_tables.clear()
+    read_faults.clear()
+    fault_table.clear()
 
 
 @st.cache_resource(max_entries=1, show_spinner="Reading the case tables")
@@ -108,6 +112,22 @@ def read_tables(root: Path) -> "Collection":
     from lemons_core.collection import read_collection
 
     return read_collection(root)
+
+
+@st.cache_resource(max_entries=1, show_spinner="Looking for faults")
+def read_faults(root: Path) -> "Report":
+    """What is wrong with the collection, as far as tables and headers tell: pixels would take too long here."""
+    from lemons_core.quality import check_collection
+
+    return check_collection(read_tables(root), pixels=False)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def fault_table(root: Path) -> "pd.DataFrame":
+    """The same as a table, see `eda.fault_table`."""
+    from lemons_core.eda import fault_table
+
+    return fault_table(read_faults(root))
 
 
 def fit(pixels: "np.ndarray", longest: int = LONGEST_SHOWN) -> "np.ndarray":

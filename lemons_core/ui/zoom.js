@@ -1,0 +1,120 @@
+// Shows one picture, to be zoomed and moved by wheel, fingers, keys or buttons; outlines lie over it as SVG.
+// `stage.zoom` is what the visitor looks at: the middle in pixels of the picture, and the magnification (null: fit).
+// It is kept on the element, because this function is called again at every rerun of the page.
+export default function ({ data, parentElement }) {
+  const size = new DataView(data.buffer, data.byteOffset).getUint32(0);
+  const head = JSON.parse(new TextDecoder().decode(data.subarray(4, 4 + size)));
+  const [stage, sheet, img, svg, tag, scale] = [".stage", ".sheet", "img", "svg", ".tag", ".scale"]
+    .map(name => parentElement.querySelector(name));
+  const { width, height, shapes } = head;
+  const fit = () => Math.min(stage.clientWidth / width, stage.clientHeight / height) || 1;
+  const whole = () => ({ x: width / 2, y: height / 2, k: null });
+  const pixels = () => ({ ...whole(), k: Math.max(1, Math.floor(fit())) });
+
+  stage.classList.toggle("native", head.native);
+  if (stage.picture !== head.picture) {
+    stage.picture = head.picture;
+    stage.zoom = head.native ? pixels() : whole();
+  }
+  stage.setAttribute("aria-label", head.alt + " Plus and minus zoom, 0 fits, arrow keys move when zoomed.");
+  tag.textContent = head.tag;
+  Object.assign(sheet.style, { width: width + "px", height: height + "px" });
+  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  const line = (shape, colour, thick) => {
+    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+    path.setAttribute("d", shape.path);
+    path.setAttribute("transform", `scale(${shape.scale})`);
+    path.style.cssText = `stroke:${colour};stroke-width:${thick}px`;
+    return path;
+  };
+  // Dark below and coloured above: seen on bright tissue and on black film. The chosen one is the thicker.
+  svg.replaceChildren(...shapes.flatMap(shape => [
+    line(shape, "rgba(0,0,0,.6)", shape.chosen ? 6 : 3.5), line(shape, shape.colour, shape.chosen ? 3 : 1.5),
+  ]));
+  if (stage.version !== head.version) {
+    stage.version = head.version;
+    const blob = URL.createObjectURL(new Blob([data.subarray(4 + size)], { type: head.mime }));
+    img.onload = () => URL.revokeObjectURL(blob);
+    img.src = blob;
+  }
+
+  const draw = () => {
+    const z = stage.zoom, k = z.k ?? fit();
+    z.x = Math.min(Math.max(z.x, 0), width);
+    z.y = Math.min(Math.max(z.y, 0), height);
+    sheet.style.transform =
+      `translate(${stage.clientWidth / 2 - z.x * k}px, ${stage.clientHeight / 2 - z.y * k}px) scale(${k})`;
+    img.style.imageRendering = k >= 2 ? "pixelated" : "auto";
+    stage.style.touchAction = z.k === null ? "pan-y" : "none";  // an unzoomed picture lets a phone's page scroll
+    scale.textContent = k >= 1 ? `${+k.toFixed(1)} : 1` : `${Math.round(k * 100)}%`;
+  };
+  const zoomBy = (times, px, py) => {  // px, py: the point of the stage that stays where it is
+    const z = stage.zoom, old = z.k ?? fit(), k = Math.min(old * times, 16);
+    if (k <= fit()) { stage.zoom = whole(); return draw(); }
+    const dx = (px ?? stage.clientWidth / 2) - stage.clientWidth / 2;
+    const dy = (py ?? stage.clientHeight / 2) - stage.clientHeight / 2;
+    stage.zoom = { x: z.x + dx / old - dx / k, y: z.y + dy / old - dy / k, k };
+    draw();
+  };
+  const move = (dx, dy) => {
+    const z = stage.zoom, k = z.k ?? fit();
+    z.x -= dx / k; z.y -= dy / k;
+    draw();
+  };
+  const finding = () => {
+    const shape = shapes.find(one => one.chosen) ?? shapes[0];
+    const [left, top, right, bottom] = shape.box.map((value, place) => value * shape.scale[place % 2]);
+    const k = 0.6 * Math.min(stage.clientWidth / (right - left), stage.clientHeight / (bottom - top));
+    stage.zoom = { x: (left + right) / 2, y: (top + bottom) / 2, k: Math.min(k, 8) };
+    draw();
+  };
+  const commands = {
+    "+": () => zoomBy(1.4), "=": () => zoomBy(1.4), "-": () => zoomBy(1 / 1.4),
+    "0": () => { stage.zoom = whole(); draw(); }, "1": () => { stage.zoom = { ...stage.zoom, k: 1 }; draw(); },
+    ...(shapes.length && { f: finding }),
+  };
+  const arrows = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
+
+  stage.onkeydown = event => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const command = commands[event.key.toLowerCase()];
+    const step = stage.zoom.k !== null && arrows[event.key];
+    if (!command && !step) return;
+    event.preventDefault();
+    event.stopPropagation();
+    command ? command() : move(...step);
+  };
+  for (const button of parentElement.querySelectorAll(".bar button")) {
+    button.hidden = !commands[button.dataset.do];
+    button.onclick = () => commands[button.dataset.do]();
+  }
+  stage.onwheel = event => {
+    event.preventDefault();
+    const box = stage.getBoundingClientRect();
+    zoomBy(Math.exp(-event.deltaY / 400), event.clientX - box.left, event.clientY - box.top);
+  };
+  const fingers = (stage.fingers ??= new Map());
+  stage.onpointerdown = event => {
+    fingers.set(event.pointerId, event);
+    if (stage.zoom.k !== null || event.pointerType === "mouse") stage.setPointerCapture(event.pointerId);
+  };
+  stage.onpointermove = event => {
+    const before = fingers.get(event.pointerId);
+    if (!before) return;
+    const other = [...fingers.values()].find(one => one.pointerId !== event.pointerId);
+    if (other) {
+      const far = one => Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY) || 1;
+      const box = stage.getBoundingClientRect();
+      zoomBy(far(event) / far(before), (event.clientX + other.clientX) / 2 - box.left,
+        (event.clientY + other.clientY) / 2 - box.top);
+    } else if (stage.zoom.k !== null) move(event.clientX - before.clientX, event.clientY - before.clientY);
+    fingers.set(event.pointerId, event);
+  };
+  stage.onpointerup = stage.onpointercancel = event => fingers.delete(event.pointerId);
+  stage.ondblclick = () => (stage.zoom.k === null && shapes.length ? finding() : commands["0"]());
+
+  const watch = new ResizeObserver(draw);
+  watch.observe(stage);
+  draw();
+  return () => watch.disconnect();
+}

@@ -1,0 +1,213 @@
+"""Case viewer: one abnormality in both views of its breast, outlined, with its notes, its labels and its faults."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from lemons_core import eda
+from lemons_core.labels import read_mapping
+from lemons_core.terms import GROUP_WORDS, View, display
+from lemons_core.ui import parts, scans, source, viewer
+from lemons_core.ui.navigation import enter
+from lemons_core.ui.overview import Overview
+
+COLUMNS = ["case_id", "split", "laterality", "view", "calc_group", "morphology", "distribution", "pathology"]
+WITH_IMAGES = {"images": ["view", "crop"]}
+
+
+def go_to(case: str) -> None:
+    st.query_params["case"] = case
+
+
+def forget_filters() -> None:
+    for name in eda.FILTERS:
+        st.query_params.pop(name, None)
+
+
+def choose_rows(table: pd.DataFrame, asked: str | None) -> pd.DataFrame:
+    """The rows to step through: what the filters in the address leave, else those with images, else all."""
+    filters = eda.read_filters({name: st.query_params.get_all(name) for name in eda.FILTERS})
+    rows = eda.filter_rows(table, filters)
+    if filters and len(rows) and (asked is None or (rows["case_id"] == asked).any()):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f":material/filter_alt: Only {eda.filter_words(filters)}: {len(rows):,} rows.")
+            st.button("All cases", type="tertiary", icon=":material/filter_alt_off:", on_click=forget_filters)
+        return rows
+    shown = eda.filter_rows(table, WITH_IMAGES)
+    hidden = (table["case_id"] == asked).any() and not (shown["case_id"] == asked).any()
+    return table if shown.empty or hidden or st.session_state.get("all_cases") else shown
+
+
+def choose_case(table: pd.DataFrame) -> dict[str, Any]:
+    """One row: by the address, the arrow keys or the table."""
+    asked = st.query_params.get("case")
+    rows = choose_rows(table, asked)
+    ids = rows["case_id"].tolist()
+    if asked is not None and asked not in ids:
+        st.warning(f"This collection has no case {parts.plain(asked[:60])}.", icon=":material/search_off:")
+    place = ids.index(asked) if asked in ids else 0
+    case = rows.iloc[place].to_dict()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for label, step, key in (("Previous", -1, "Left"), ("Next", 1, "Right")):
+            other = ids[(place + step) % len(ids)]
+            st.button(label, shortcut=key, on_click=go_to, args=(other,), disabled=len(ids) == 1)
+        chooser = st.popover("Choose", icon=":material/table_rows:", on_change="rerun")
+        if chooser.open:  # else the table is not even sent
+            with chooser:
+                choose_from_table(rows, place)
+        st.markdown(
+            f"**{display(case['laterality']).capitalize()} breast, {case['view']}, abnormality "
+            f"{case['abnormality_id']}**, patient {parts.plain(case['patient_id'])} ({place + 1:,} of {len(ids):,})",
+            width="content",
+        )
+        if 0 < len(eda.filter_rows(table, WITH_IMAGES)) < len(table):
+            st.toggle("Also cases without images", key="all_cases", persist_state="session")
+    return case
+
+
+def choose_from_table(rows: pd.DataFrame, place: int) -> None:
+    key = f"cases-{place}"
+
+    def take() -> None:
+        chosen = st.session_state[key]["selection"]["rows"]
+        if chosen:
+            go_to(str(rows["case_id"].iloc[chosen[0]]))
+
+    st.dataframe(
+        rows[COLUMNS],
+        key=key,
+        on_select=take,
+        selection_mode="single-row",
+        selection_default={"selection": {"rows": [place]}},
+        hide_index=True,
+        height=260,
+        placeholder="",
+    )
+
+
+def render_view(view: str, case: dict[str, Any], breast: pd.DataFrame, window: tuple[int, int], seen: Overview) -> None:
+    """One view of the breast, with the outline of every abnormality that has a mask."""
+    rows = breast[breast["view"] == view]
+    st.markdown(f"**{eda.FILTERS['view'].text(view)}**" + (", this case" if view == case["view"] else ""))
+    if rows.empty:
+        st.info(f"The tables describe nothing in the {view} view of this breast.", icon=":material/visibility_off:")
+        return
+    files = rows["view_file"].dropna()
+    if files.empty:
+        render_absent(f"The {view} view", rows["image_series"].iloc[0], seen)
+        return
+    with parts.guard():
+        film = viewer.read_film(files.iloc[0])
+        drawn = viewer.outline_all(rows, case["lesion_id"], film)
+        tag = f"{view} {display(case['laterality'])}{', simulated' if seen.simulated else ''}"
+        alt = f"Mammogram: {tag}. Outlined: {drawn.words or 'nothing'}."
+        viewer.show_picture(
+            files.iloc[0], film, key=f"zoom-{view}", alt=alt, tag=tag, window=window, shapes=drawn.shapes
+        )
+        st.caption(" ".join([f"{film.size_words}. Outlined: {drawn.words or 'nothing'}.", *drawn.notes]))
+    other = rows[rows["case_id"] != case["case_id"]]
+    if len(other):
+        with st.container(horizontal=True):
+            for row in other.itertuples():
+                label = f"To abnormality {row.abnormality_id} in {view}"
+                st.button(label, type="tertiary", key=f"to-{row.case_id}", on_click=go_to, args=(row.case_id,))
+
+
+def render_absent(what: str, series: object, seen: Overview) -> None:
+    with st.container(border=True):
+        st.markdown(f":material/image_not_supported: **{what} is not on disk.** The notes below work without it.")
+        if seen.simulated:
+            st.caption("The demo draws pictures for a part of its rows only.")
+        elif isinstance(series, str):
+            st.caption("Fetch its series, then read the folder again on the Data set page:")
+            st.code(f"idc download {series}", language="bash", wrap_lines=True)
+
+
+def render_crop(case: dict[str, Any], window: tuple[int, int], seen: Overview) -> None:
+    st.markdown("**Crop**, at its own resolution")
+    file = case["crop_file"]
+    if not isinstance(file, str):
+        render_absent("The crop", case["crop_series"], seen)
+        return
+    with parts.guard():
+        film = viewer.read_film(file)
+        tag = f"crop{', simulated' if seen.simulated else ''}"
+        alt = f"Mammogram: {tag}, around abnormality {case['abnormality_id']}."
+        viewer.show_picture(file, film, key="zoom-crop", alt=alt, tag=tag, window=window, native=True)
+        st.caption(f"{film.size_words}.")
+    if st.button("Classify this crop", icon=":material/image_search:", width="stretch"):
+        classify(case, seen)
+
+
+def classify(case: dict[str, Any], seen: Overview) -> None:
+    """Go to the Scan page with this crop: as a sample where it is one, else as if it had been uploaded."""
+    scans.forget_scan()
+    if any(sample.case_id == case["case_id"] for sample in seen.samples):
+        st.session_state["sample_group"] = case["calc_group"]
+        st.session_state[f"sample-{case['calc_group']}"] = case["case_id"]
+        st.switch_page("pages/scan.py", query_params={"sample": case["case_id"]})
+    st.session_state["scan"] = (
+        f"{case['case_id']}{Path(case['crop_file']).suffix}",
+        Path(case["crop_file"]).read_bytes(),
+    )
+    st.switch_page("pages/scan.py")
+
+
+def render_words(case: dict[str, Any], collection: Any) -> None:
+    notes, labels, faults = st.columns([1.3, 1.2, 1], gap="large")
+    with notes:
+        st.subheader("Notes", anchor=False)
+        told = eda.describe_case(case)
+        st.table({"": told["field"], "In words": told["words"], "As written": told["written"]}, hide_index=True)
+    with labels:
+        st.subheader("Labels", anchor=False)
+        label = read_mapping().label(case["morphology_tokens"])
+        if label.single is None:
+            st.markdown("**No group**: the type is not stated, so no rule applies.")
+        else:
+            st.html(parts.group_heading(label.single))
+            st.markdown(GROUP_WORDS[label.single])
+            if len(label.groups) > 1:
+                st.markdown(f"It belongs to {' and '.join(label.groups)}; the rule that ranks highest decides.")
+            st.markdown("\n".join(
+                f"{number}. {display(rule.token)} → **{rule.group}** (BI-RADS {rule.birads}): {rule.reason}"
+                for number, rule in enumerate(label.rules, start=1)
+            ))  # fmt: skip
+        st.caption("Reference label by the product's own rules; the Relabel page shows and changes them.")
+    with faults:
+        st.subheader("Faults", anchor=False)
+        found = source.read_faults(collection.root).of_case(case["case_id"])
+        for fault in found:
+            st.markdown(f"**{fault.kind.capitalize()}**: {parts.plain(fault.what)}. *{parts.plain(fault.done)}.*")
+        if not found:
+            st.markdown(":material/check: None is known.")
+        st.caption("By tables and headers; `python -m lemons_core check` looks at the pixels too.")
+
+
+def render(seen: Overview) -> None:
+    collection = source.read_tables(source.data_root()[0])
+    table = collection.table
+    case = choose_case(table)
+    st.query_params["case"] = case["case_id"]
+    breast = table[(table["patient_id"] == case["patient_id"]) & (table["laterality"] == case["laterality"])]
+    columns = st.columns(3, gap="small")
+    render_words(case, collection)  # before the pictures, which take longer
+    with columns[2]:
+        crop = st.container()
+        width = st.slider("Window: width", 10, 200, 100, 5, "%d%%", key="window", persist_state="session")
+        level = st.slider("Level: centre", -50, 50, 0, 1, "%d%%", key="level", persist_state="session")
+    with crop:
+        render_crop(case, (width, level), seen)
+    for column, view in zip(columns, View, strict=False):
+        with column:
+            render_view(str(view), case, breast, (width, level), seen)
+
+
+enter(__file__)
+parts.page_title(
+    "Case viewer", "Look at one abnormality: both views, outlined as its mask says, and all that is noted of it."
+)
+with parts.guard():
+    render(source.overview())
