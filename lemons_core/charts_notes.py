@@ -15,7 +15,7 @@ from lemons_core.terms import Pathology
 
 RAISES, LOWERS = PATHOLOGY_COLOURS[Pathology.MALIGNANT], PATHOLOGY_COLOURS[Pathology.BENIGN]
 _ROW = 38  # pixels a bar or dot
-_TICKS = (0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99)
+_TICKS = (0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 
 
 def roc_figure(curve: pd.DataFrame, point: pd.Series) -> go.Figure:
@@ -121,7 +121,9 @@ def bars_figure(
 
 
 def shap_figure(values: np.ndarray, matrix: np.ndarray, names: Sequence[str], *, top: int = 10) -> go.Figure:
-    """A dot for each row and column: how far it moved the log-odds. Full dots: high or present; pale: low or absent.
+    """How far each column moved the log-odds: a dot for rows alike, larger for more rows.
+
+    Full and above the line: the word is there, the grade is high; pale and below: absent or low.
 
     Parameters
     ----------
@@ -131,27 +133,24 @@ def shap_figure(values: np.ndarray, matrix: np.ndarray, names: Sequence[str], *,
     figure = go.Figure()
     order = np.argsort(-np.abs(values).mean(axis=0), kind="stable")[:top]
     for place, column in enumerate(order):
-        held = matrix[:, column]
-        span = np.nanmax(held) - np.nanmin(held) if np.isfinite(held).any() else 0
-        level = np.nan_to_num((held - np.nanmin(held)) / span, nan=0.5) if span else np.full(len(held), 0.5)
-        # Alike rows fall on one another: they are spread by how many have the same value, in a fixed order.
-        _, same, counts = np.unique(values[:, column].round(2), return_inverse=True, return_counts=True)
-        turn = np.zeros(len(same))
-        for group in np.flatnonzero(counts > 1):
-            inside = np.flatnonzero(same == group)
-            spread = 0.36 * min(1.0, len(inside) / 40)
-            turn[inside] = np.linspace(-spread, spread, len(inside))
+        alike = pd.DataFrame({"x": values[:, column].round(1), "held": matrix[:, column]})
+        dots = alike.groupby(["x", "held"]).size().rename("n").reset_index()
+        low, high = dots["held"].min(), dots["held"].max()
+        level = (dots["held"] - low) / (high - low) if high > low else dots["held"] * 0 + 0.5
         figure.add_scatter(
-            x=values[:, column],
-            y=place + turn,
+            x=dots["x"],
+            y=place + 0.3 * (0.5 - level),
             mode="markers",
             marker={
-                "size": 6,
+                "size": 4 + 20 * np.sqrt(dots["n"] / len(alike)),
                 "color": [rgba(LEMON, 0.08 + 0.87 * share) for share in level],
-                "line": {"width": 0.7, "color": LEMON},
+                "line": {"width": 1.2, "color": LEMON},
             },
-            customdata=held,
-            hovertemplate=f"{column_words(names[column])} = %{{customdata}}: %{{x:+.2f}}<extra></extra>",
+            customdata=dots[["held", "n"]],
+            hovertemplate=(
+                f"{column_words(names[column])} = %{{customdata[0]:.0f}}: %{{x:+.1f}}, "
+                "n = %{customdata[1]}<extra></extra>"
+            ),
         )
     labels = [_wrapped(column_words(names[column])) for column in order]
     figure.add_vline(x=0, line={"color": NEUTRAL, "width": 1})
@@ -200,16 +199,20 @@ def waterfall_figure(why: Explanation) -> go.Figure:
         hoverinfo="skip",
     )
     low, high = float(ends.min()), float(ends.max())
-    pad = max(0.22 * (high - low), 0.5)
-    ticks = [t for t in _TICKS if low - pad <= np.log(t / (1 - t)) <= high + pad]
+    pad = max(0.25 * (high - low), 0.15)
+    ticks: list[float] = []
+    for tick in _TICKS:  # as many as keep apart
+        place = float(np.log(tick / (1 - tick)))
+        if low - pad <= place <= high + pad and (not ticks or place - ticks[-1] > (high - low + 2 * pad) / 7):
+            ticks.append(place)
     figure.add_vline(x=why.base, line={"color": NEUTRAL, "width": 1, "dash": "dot"})
     _rows(figure, len(names), "probability")
     figure.update_yaxes(categoryorder="array", categoryarray=names)
     figure.update_xaxes(
         range=[low - pad, high + pad],
         tickmode="array",
-        tickvals=[float(np.log(t / (1 - t))) for t in ticks],
-        ticktext=[f"{t:.0%}" for t in ticks],
+        tickvals=ticks,
+        ticktext=[f"{100 / (1 + np.exp(-tick)):.3g}%" for tick in ticks],
     )
     return figure
 
@@ -281,9 +284,7 @@ def _error(triples: np.ndarray, colour: str) -> dict[str, Any]:
 
 def _curve(x: Any, y: Any, point: tuple[float, float], *, chance: Any, axes: tuple[str, str]) -> go.Figure:
     figure = go.Figure(_dashed(*chance))
-    figure.add_scatter(
-        x=x, y=y, mode="lines", line={"color": LEMON, "width": 2.5, "shape": "linear"}, hoverinfo="skip"
-    )
+    figure.add_scatter(x=x, y=y, mode="lines", line={"color": LEMON, "width": 2.5, "shape": "linear"}, hoverinfo="skip")
     figure.add_scatter(
         x=[point[0]],
         y=[point[1]],

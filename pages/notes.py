@@ -40,8 +40,8 @@ def render_figures(board: Board, words: str) -> None:
     without = easy and f" Without rows never called back, n = {easy['n']:,}: AUC {notes_tabs.triple(easy['auc'])}."
     trained = parts.plain(board.model.card["trained_on"])
     st.caption(
-        f"{notes_tabs.counted(board, words)}; 95% intervals, operating point {board.model.threshold:.2f}. Always saying "
-        f"the same would be right in {max(malignant, 1 - malignant):.1%}.{without or ''} "
+        f"{notes_tabs.counted(board, words)}; 95% intervals, operating point {board.model.threshold:.2f}. Always "
+        f"saying the same would be right in {max(malignant, 1 - malignant):.1%}.{without or ''} "
         f"Model trained on {trained}."
     )
 

@@ -48,7 +48,8 @@ def register(command: AddCommand) -> None:
     predict.add_argument("--model", type=Path, metavar="DIR", help="a folder that `notes train` wrote")
     predict.add_argument("--unit", choices=("row", "lesion"), default="row", help="lesion: both views together")
 
-    action("leakage", _leakage, "what each tempting shortcut adds to the figures")
+    leakage = action("leakage", _leakage, "what each tempting shortcut adds to the figures")
+    leakage.add_argument("--trick", action="append", metavar="NAME", help="this shortcut only; may be repeated")
 
     search = action("search", _search, "try every setting by patient-grouped folds of the training split; minutes")
     search.add_argument("--out", type=Path, metavar="CSV", help="write the whole table here")
@@ -155,11 +156,11 @@ def _predict_text(arguments: argparse.Namespace) -> int:
 
 
 def _leakage(arguments: argparse.Namespace) -> int:
-    from lemons_core.notes.leakage import leakage_lab
+    from lemons_core.notes.leakage import TRICKS, leakage_lab
 
     table, root = _table(arguments)
     progress = Progress()
-    tricks = leakage_lab(table, progress=progress)
+    tricks = leakage_lab(table, tricks=arguments.trick or TRICKS, progress=progress)
     progress.close()
     if arguments.json:
         print_json([asdict(t) | {"gain_auc": t.gain_auc, "gain_accuracy": t.gain_accuracy} for t in tricks])

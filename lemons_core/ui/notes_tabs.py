@@ -72,14 +72,17 @@ def render_quality(board: Board, words: str) -> None:
             f"{name} {point[name]:.0%}" for name in ("sensitivity", "specificity")
         )
         parts.chart(charts_notes.roc_figure(board.curve, point), "roc", alt)
+    with right:
+        st.markdown(f"**Precision: average {triple(board.cuts[0]['average_precision'])}**")
+        alt = f"Precision-recall curve; at {threshold:.0%}: precision {point['precision']:.0%}"
+        parts.chart(charts_notes.precision_figure(board.curve, point), "precision", alt)
+    left, right = st.columns(2, gap="large")
+    with left:
         st.markdown(f"**Calibration: ECE {figures['ece']:.3f}, Brier {figures['brier']:.3f}**")
         bins = board.reliability.itertuples()
         alt = "; ".join(f"stated {row.probability:.0%}, seen {row.share:.0%} of {row.n}" for row in bins)
         parts.chart(charts_notes.reliability_figure(board.reliability), "reliability", f"Reliability: {alt}")
     with right:
-        st.markdown(f"**Precision and recall: average precision {triple(board.cuts[0]['average_precision'])}**")
-        alt = f"Precision-recall curve; at {threshold:.0%}: precision {point['precision']:.0%}"
-        parts.chart(charts_notes.precision_figure(board.curve, point), "precision", alt)
         st.markdown(f"**Right and wrong at {threshold:.0%}**")
         alt = ", ".join(f"{name} {int(point[name])}" for name in ("tp", "fn", "fp", "tn"))
         parts.chart(charts_notes.confusion_figure(point), "confusion", f"Confusion at {threshold:.0%}: {alt}")
@@ -143,9 +146,12 @@ def render_reasons(collection: Collection, board: Board, words: str) -> None:
         top = sorted(zip(size, names_of, strict=True), reverse=True)[:10]
         alt = "Mean absolute SHAP values: " + ", ".join(f"{column_words(name)} {value:.2f}" for value, name in top)
         parts.chart(charts_notes.shap_figure(why.shap, why.matrix, names_of), "shap", alt)
-        st.caption(f"SHAP values before calibration; a dot is a row. Full: high, present; pale: low, absent. {note}")
+        st.caption(
+            "SHAP values before calibration; a larger dot holds more rows. Full: present or "
+            f"high; pale: absent or low. {note}"
+        )
     with right:
-        st.markdown("**Partial dependence: the mean answer, were all rows alike in**")
+        st.markdown("**The mean answer, were every row the same in**")
         chosen = st.segmented_control(
             "Descriptor",
             list(why.dependence),
@@ -160,15 +166,15 @@ def render_reasons(collection: Collection, board: Board, words: str) -> None:
         alt = ", ".join(f"{row.words} {row.probability:.0%}" for row in table.itertuples())
         parts.chart(charts_notes.dependence_figure(table, list(table["n"])), "dependence", f"Mean probability: {alt}")
         st.caption(
-            "n beside a value: scored rows that hold it; few rows, little to learn from. An average over notes that "
-            f"may not occur together. {note}"
+            "Partial dependence. n beside a value: scored rows that hold it; few rows tell little. An average over "
+            f"notes that may not occur together. {note}"
         )
 
 
 def render_lab(collection: Collection, words: str) -> None:
     st.markdown(
-        "Each line is the **same notes and the same trees, scored honestly (ring) and with one shortcut (dot)**. The "
-        "distance is what the shortcut adds to a claimed figure; a reader who sees only the dot cannot know."
+        "Each line is one figure **without (ring) and with (dot) one shortcut**, all else alike. The distance is what "
+        "the shortcut adds to a claim; a reader who is shown only the dot cannot know."
     )
     tricks = notes_work.lab(collection)
     figure, told = st.columns([1.2, 1], gap="large")

@@ -156,8 +156,8 @@ def _render_probability(answer: Answer) -> None:
     )
     marker = ":yellow-badge[:material/science: trained on simulated notes] " if answer.simulated else ""
     st.markdown(
-        f"{marker}A probability, not a diagnosis. It holds for case-enriched data like those it was trained on "
-        f"({parts.plain(answer.trained_on)}), not for screening."
+        f"{marker}A probability, not a diagnosis. Trained on {parts.plain(answer.trained_on)}: case-enriched data, so "
+        "it does not hold for screening."
     )
     for caution in answer.cautions:
         st.warning(parts.plain(caution), icon=":material/warning:")
