@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from lemons_core.colours import GROUP_COLOURS, LEMON, NEUTRAL, PATHOLOGY_COLOURS
-from lemons_core.eda import PATHOLOGIES
+from lemons_core.eda import NOT_STATED, PATHOLOGIES
 from lemons_core.terms import display
 
 _BAR = 34  # pixels a bar, so that every chart of a page has bars of one size
@@ -46,7 +46,8 @@ def counts_figure(counts: pd.DataFrame) -> go.Figure:
 
 def share_figure(shares: pd.DataFrame) -> go.Figure:
     """Dots with intervals of `malignant_share`, in percent; a group's dot has the group's colour."""
-    colours = [GROUP_COLOURS.get(key, PATHOLOGY_COLOURS["MALIGNANT"]) for key in shares["key"]]
+    known = {**GROUP_COLOURS, NOT_STATED: NEUTRAL}
+    colours = [known.get(key, PATHOLOGY_COLOURS["MALIGNANT"]) for key in shares["key"]]
     figure = go.Figure()
     for row, colour in zip(shares.itertuples(), colours, strict=True):
         figure.add_scatter(

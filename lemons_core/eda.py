@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -192,7 +193,7 @@ def missing_together(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["value", "pathology", "n"])
 
 
-def describe_case(case: Mapping[str, object]) -> pd.DataFrame:
+def describe_case(case: Mapping[str, Any]) -> pd.DataFrame:
     """What the notes say of one row, in plain words and as written: columns field, words, written."""
     rows = []
     for field, column, name in (
@@ -205,10 +206,14 @@ def describe_case(case: Mapping[str, object]) -> pd.DataFrame:
     ):
         value = case[column]
         written = "" if pd.isna(value) else str(value)
-        words = FILTERS[name].text(written) if name and written else written
-        if written and column == "subtlety":
+        tokens = case.get(f"{column}_tokens") or [written]  # in one spelling, where several are in use
+        if not written:
+            words = NOT_STATED
+        elif name is None:
             words = f"{written} of 5" + (f", {_SUBTLETY[int(written)]}" if int(written) in _SUBTLETY else "")
-        rows.append((field, words or NOT_STATED, written))
+        else:
+            words = " + ".join(FILTERS[name].text(token) for token in tokens)
+        rows.append((field, words, written))
     return pd.DataFrame(rows, columns=["field", "words", "written"])
 
 

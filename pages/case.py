@@ -21,19 +21,17 @@ def go_to(case: str) -> None:
     st.query_params["case"] = case
 
 
-def forget_filters() -> None:
-    for name in eda.FILTERS:
-        st.query_params.pop(name, None)
-
-
 def choose_rows(table: pd.DataFrame, asked: str | None) -> pd.DataFrame:
     """The rows to step through: what the filters in the address leave, else those with images, else all."""
-    filters = eda.read_filters({name: st.query_params.get_all(name) for name in eda.FILTERS})
+    filters = eda.read_filters({name: st.query_params.get_all(f"in_{name}") for name in eda.FILTERS})
     rows = eda.filter_rows(table, filters)
     if filters and len(rows) and (asked is None or (rows["case_id"] == asked).any()):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(f":material/filter_alt: Only {eda.filter_words(filters)}: {len(rows):,} rows.")
-            st.button("All cases", type="tertiary", icon=":material/filter_alt_off:", on_click=forget_filters)
+            if st.button("All cases", type="tertiary", icon=":material/filter_alt_off:"):
+                for name in filters:
+                    del st.query_params[f"in_{name}"]
+                st.rerun()
         return rows
     shown = eda.filter_rows(table, WITH_IMAGES)
     hidden = (table["case_id"] == asked).any() and not (shown["case_id"] == asked).any()
@@ -47,7 +45,7 @@ def choose_case(table: pd.DataFrame) -> dict[str, Any]:
     ids = rows["case_id"].tolist()
     if asked is not None and asked not in ids:
         st.warning(f"This collection has no case {parts.plain(asked[:60])}.", icon=":material/search_off:")
-    place = ids.index(asked) if asked in ids else 0
+    place = ids.index(asked) if asked in ids else first_complete(rows)
     case = rows.iloc[place].to_dict()
     with st.container(horizontal=True, vertical_alignment="center"):
         for label, step, key in (("Previous", -1, "Left"), ("Next", 1, "Right")):
@@ -56,15 +54,21 @@ def choose_case(table: pd.DataFrame) -> dict[str, Any]:
         chooser = st.popover("Choose", icon=":material/table_rows:", on_change="rerun")
         if chooser.open:  # else the table is not even sent
             with chooser:
+                if 0 < len(eda.filter_rows(table, WITH_IMAGES)) < len(table):
+                    st.toggle("Also cases without images", key="all_cases", persist_state="session")
                 choose_from_table(rows, place)
         st.markdown(
             f"**{display(case['laterality']).capitalize()} breast, {case['view']}, abnormality "
             f"{case['abnormality_id']}**, patient {parts.plain(case['patient_id'])} ({place + 1:,} of {len(ids):,})",
             width="content",
         )
-        if 0 < len(eda.filter_rows(table, WITH_IMAGES)) < len(table):
-            st.toggle("Also cases without images", key="all_cases", persist_state="session")
     return case
+
+
+def first_complete(rows: pd.DataFrame) -> int:
+    """The first row whose lesion has both views on disk, else the first."""
+    both = rows["view_file"].notna() & rows["crop_file"].notna() & rows.duplicated("lesion_id", keep=False)
+    return int(both.to_numpy().argmax())
 
 
 def choose_from_table(rows: pd.DataFrame, place: int) -> None:
@@ -83,7 +87,9 @@ def choose_from_table(rows: pd.DataFrame, place: int) -> None:
         selection_default={"selection": {"rows": [place]}},
         hide_index=True,
         height=260,
+        width=640,
         placeholder="",
+        lazy=len(rows) > 5_000,
     )
 
 
@@ -145,8 +151,8 @@ def classify(case: dict[str, Any], seen: Overview) -> None:
     """Go to the Scan page with this crop: as a sample where it is one, else as if it had been uploaded."""
     scans.forget_scan()
     if any(sample.case_id == case["case_id"] for sample in seen.samples):
-        st.session_state["sample_group"] = case["calc_group"]
-        st.session_state[f"sample-{case['calc_group']}"] = case["case_id"]
+        for key in ("sample_group", f"sample-{case['calc_group']}"):  # what was chosen there before
+            st.session_state.pop(key, None)
         st.switch_page("pages/scan.py", query_params={"sample": case["case_id"]})
     st.session_state["scan"] = (
         f"{case['case_id']}{Path(case['crop_file']).suffix}",
@@ -159,8 +165,10 @@ def render_words(case: dict[str, Any], collection: Any) -> None:
     notes, labels, faults = st.columns([1.3, 1.2, 1], gap="large")
     with notes:
         st.subheader("Notes", anchor=False)
-        told = eda.describe_case(case)
-        st.table({"": told["field"], "In words": told["words"], "As written": told["written"]}, hide_index=True)
+        st.markdown("\n".join(
+            f"- {note.field}: **{note.words}**" + (f" `{note.written}`" if note.written.isupper() else "")
+            for note in eda.describe_case(case).itertuples()
+        ))  # fmt: skip
     with labels:
         st.subheader("Labels", anchor=False)
         label = read_mapping().label(case["morphology_tokens"])
@@ -180,10 +188,17 @@ def render_words(case: dict[str, Any], collection: Any) -> None:
         st.subheader("Faults", anchor=False)
         found = source.read_faults(collection.root).of_case(case["case_id"])
         for fault in found:
-            st.markdown(f"**{fault.kind.capitalize()}**: {parts.plain(fault.what)}. *{parts.plain(fault.done)}.*")
+            st.markdown(f"**{fault.kind.capitalize()}**: {parts.plain(fault.what)} ({parts.plain(fault.done)}).")
         if not found:
             st.markdown(":material/check: None is known.")
         st.caption("By tables and headers; `python -m lemons_core check` looks at the pixels too.")
+
+
+def choose_window() -> tuple[int, int]:
+    """Width and level in per cent of what each picture would be shown with by itself."""
+    width = st.slider("Window: width", 10, 200, 100, 5, "%d%%", key="window", persist_state="session")
+    level = st.slider("Level: centre", -50, 50, 0, 1, "%d%%", key="level", persist_state="session")
+    return width, level
 
 
 def render(seen: Overview) -> None:
@@ -196,13 +211,12 @@ def render(seen: Overview) -> None:
     render_words(case, collection)  # before the pictures, which take longer
     with columns[2]:
         crop = st.container()
-        width = st.slider("Window: width", 10, 200, 100, 5, "%d%%", key="window", persist_state="session")
-        level = st.slider("Level: centre", -50, 50, 0, 1, "%d%%", key="level", persist_state="session")
+        window = choose_window() if breast[["view_file", "crop_file"]].notna().any(axis=None) else (100, 0)
     with crop:
-        render_crop(case, (width, level), seen)
+        render_crop(case, window, seen)
     for column, view in zip(columns, View, strict=False):
         with column:
-            render_view(str(view), case, breast, (width, level), seen)
+            render_view(str(view), case, breast, window, seen)
 
 
 enter(__file__)

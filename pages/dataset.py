@@ -8,6 +8,7 @@ import streamlit as st
 from lemons_core import charts, charts_labels, eda
 from lemons_core.collection import Collection
 from lemons_core.metrics import wilson
+from lemons_core.quality import Kind
 from lemons_core.ui import parts, source
 from lemons_core.ui.navigation import enter
 from lemons_core.ui.overview import Overview
@@ -29,33 +30,38 @@ def choose(name: str) -> list[str]:
     # No prettier words than `options`: what stands on a button also stands in the address.
     if len(attribute.options) > 7:
         return st.multiselect(attribute.name, attribute.options, key=name, bind="query-params")
-    return st.pills(attribute.name, attribute.options, selection_mode="multi", key=name, bind="query-params")
+    return st.pills(attribute.name, attribute.options, selection_mode="multi", key=name, bind="query-params", wrap=True)
 
 
-def choose_filters() -> dict[str, list[str]]:
-    """Filter to shown texts, of the filters in use."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+def choose_filters(table: pd.DataFrame) -> tuple[dict[str, list[str]], pd.DataFrame]:
+    """The filters in use (name to shown texts), and the rows that they leave."""
+    with st.container(horizontal=True, gap="medium"):
         chosen = {name: choose(name) for name in FIRST}
+    with st.container(horizontal=True, vertical_alignment="center"):
         with st.popover("More filters", icon=":material/tune:"):
             chosen |= {name: choose(name) for name in eda.FILTERS if name not in FIRST}
-    return {name: list(texts) for name, texts in chosen.items() if texts}
+        filters = {name: list(texts) for name, texts in chosen.items() if texts}
+        rows = eda.filter_rows(table, filters)
+        if filters:
+            words = parts.plain(eda.filter_words(filters))
+            st.markdown(f"**{len(rows):,} of {len(table):,} rows**: {words}.", width="content")
+            st.button("Clear all", icon=":material/filter_alt_off:", type="tertiary", on_click=clear_filters)
+            if len(rows):
+                to = subset(filters)
+                st.page_link("pages/case.py", label="Look at them", icon=":material/radiology:", query_params=to)
+        else:
+            st.caption(f"All {len(table):,} rows. Choose here, or click a bar below.")
+    return filters, rows
+
+
+def subset(filters: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The filters in the address of the case viewer; a name of this page's widgets would go with the page."""
+    return {f"in_{name}": texts for name, texts in filters.items()}
 
 
 def clear_filters() -> None:
     for name in eda.FILTERS:
         st.session_state[name] = []
-
-
-def render_filters(filters: dict[str, list[str]], rows: int, every: int) -> None:
-    if not filters:
-        st.caption(f"All {every:,} rows. Choose above, or click a bar below.")
-        return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        words = parts.plain(eda.filter_words(filters))
-        st.markdown(f":material/filter_alt: **{rows:,} of {every:,} rows**: {words}.", width="content")
-        st.button("Clear all", icon=":material/filter_alt_off:", type="tertiary", on_click=clear_filters)
-        if rows:
-            st.page_link("pages/case.py", label="Look at them", icon=":material/radiology:", query_params=filters)
 
 
 def linked(figure: "charts.go.Figure", name: str, key: str, alt: str) -> None:
@@ -177,14 +183,19 @@ def render_faults(collection: Collection) -> None:
         st.success("No fault was found.", icon=":material/check:")
         return
     kinds = faults.groupby("kind")["rows"].sum().sort_values(ascending=False)
-    st.markdown(f"**{len(faults):,} faults**, of {len(kinds)} kinds; rows concerned:")
-    names, values = [str(kind) for kind in kinds.index], [int(n) for n in kinds]
+    absent = int(kinds.get(Kind.ROW_WITHOUT_IMAGE, 0))  # told in words: as a bar it would dwarf the others
+    drawn = kinds.drop(Kind.ROW_WITHOUT_IMAGE, errors="ignore")
+    st.markdown(
+        f"**{int(drawn.sum()):,} rows with a fault of {len(drawn)} kinds**"
+        + (f", besides {absent:,} rows without all of their images on disk." if absent else ".")
+    )
+    names, values = [str(kind) for kind in drawn.index], [int(n) for n in drawn]
     alt = "Faults: " + ", ".join(f"{name} {n}" for name, n in zip(names, values, strict=True))
     parts.chart(charts.bars_figure(names, values, "rows"), "faults", alt)
     listed = st.expander("Every fault, with its case and what was done about it", on_change="rerun")
     if listed.open:
         with listed:
-            chosen = st.selectbox("Kind", ["every kind", *names], key="fault")
+            chosen = st.selectbox("Kind", ["every kind", *map(str, kinds.index)], key="fault")
             st.dataframe(faults if chosen == "every kind" else faults[faults["kind"] == chosen], hide_index=True)
     st.caption(
         "All four tables, whatever is filtered; mass rows matter for patients that stand in both splits. Nothing was "
@@ -194,7 +205,7 @@ def render_faults(collection: Collection) -> None:
 
 def render_table(rows: pd.DataFrame, filters: dict[str, list[str]]) -> None:
     st.subheader("The rows", anchor=False)
-    tail = "&" + urlencode(filters, doseq=True) if filters else ""
+    tail = "&" + urlencode(subset(filters), doseq=True) if filters else ""
     shown = rows[SHOWN].assign(calc_groups=rows["calc_groups"].map(", ".join))
     shown.insert(0, "open", "case?case=" + shown["case_id"] + tail)
     st.dataframe(
@@ -219,9 +230,7 @@ def render(seen: Overview) -> None:
     collection = source.read_tables(source.data_root()[0])
     parts.render_missing_images(seen)
     table = collection.table[NEEDED]
-    filters = choose_filters()
-    rows = eda.filter_rows(table, filters)
-    render_filters(filters, len(rows), len(table))
+    filters, rows = choose_filters(table)
     if rows.empty:
         st.info("No row is left by these filters. Take one away.", icon=":material/filter_alt_off:")
         return

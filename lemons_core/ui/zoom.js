@@ -24,7 +24,7 @@ export default function ({ data, parentElement }) {
     const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
     path.setAttribute("d", shape.path);
     path.setAttribute("transform", `scale(${shape.scale})`);
-    path.style.cssText = `stroke:${colour};stroke-width:${thick}px`;
+    path.style.cssText = `stroke:${colour};stroke-width:calc(${thick}px / var(--k))`;
     return path;
   };
   // Dark below and coloured above: seen on bright tissue and on black film. The chosen one is the thicker.
@@ -44,6 +44,7 @@ export default function ({ data, parentElement }) {
     z.y = Math.min(Math.max(z.y, 0), height);
     sheet.style.transform =
       `translate(${stage.clientWidth / 2 - z.x * k}px, ${stage.clientHeight / 2 - z.y * k}px) scale(${k})`;
+    sheet.style.setProperty("--k", k);  // lines keep their width on the screen
     img.style.imageRendering = k >= 2 ? "pixelated" : "auto";
     stage.style.touchAction = z.k === null ? "pan-y" : "none";  // an unzoomed picture lets a phone's page scroll
     scale.textContent = k >= 1 ? `${+k.toFixed(1)} : 1` : `${Math.round(k * 100)}%`;
