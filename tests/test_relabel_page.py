@@ -60,5 +60,5 @@ def test_a_rule_that_is_moved_keeps_every_token():
 
 def test_suspects_are_filtered_by_the_address(demo):  # noqa: F811
     at = open_page(PAGE, reason="views disagree on pathology")
-    table = next(frame.value for frame in at.dataframe if "reason" in frame.value)
+    table = next(frame.value for frame in at.dataframe if "detail" in frame.value)
     assert set(table["reason"]) == {"views disagree on pathology"}
