@@ -154,7 +154,7 @@ def shap_figure(values: np.ndarray, matrix: np.ndarray, names: Sequence[str], *,
         )
     labels = [_wrapped(column_words(names[column])) for column in order]
     figure.add_vline(x=0, line={"color": NEUTRAL, "width": 1})
-    _rows(figure, len(order), "log-odds added (right: towards malignant)")
+    _rows(figure, len(order), "log-odds added")
     figure.update_yaxes(tickmode="array", tickvals=list(range(len(order))), ticktext=labels)
     return figure
 

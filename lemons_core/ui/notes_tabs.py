@@ -147,8 +147,8 @@ def render_reasons(collection: Collection, board: Board, words: str) -> None:
         alt = "Mean absolute SHAP values: " + ", ".join(f"{column_words(name)} {value:.2f}" for value, name in top)
         parts.chart(charts_notes.shap_figure(why.shap, why.matrix, names_of), "shap", alt)
         st.caption(
-            "SHAP values before calibration; a larger dot holds more rows. Full: present or "
-            f"high; pale: absent or low. {note}"
+            "SHAP values before calibration; to the right is towards malignant. A larger dot holds more rows. Full: "
+            f"present or high; pale: absent or low. {note}"
         )
     with right:
         st.markdown("**The mean answer, were every row the same in**")
@@ -272,5 +272,5 @@ def render_models(collection: Collection, words: str) -> None:
         )  # fmt: skip
     st.caption(
         f"n = {rows[0]['n']:,} {unit}s, {PROTOCOL_WORDS[protocol]}, {words}. Patient-bootstrap 95% intervals; "
-        "operating point 0.50. `python -m lemons_core notes evaluate` prints the same."
+        "operating point 0.50. Intervals that overlap this much show no model to be shown to be better. `python -m lemons_core notes evaluate` prints the same."
     )
