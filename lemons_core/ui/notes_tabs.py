@@ -272,5 +272,6 @@ def render_models(collection: Collection, words: str) -> None:
         )  # fmt: skip
     st.caption(
         f"n = {rows[0]['n']:,} {unit}s, {PROTOCOL_WORDS[protocol]}, {words}. Patient-bootstrap 95% intervals; "
-        "operating point 0.50. Intervals that overlap this much show no model to be shown to be better. `python -m lemons_core notes evaluate` prints the same."
+        "operating point 0.50. Intervals that overlap this much show no model to be better. "
+        "`python -m lemons_core notes evaluate` prints the same."
     )
