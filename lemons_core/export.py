@@ -58,8 +58,8 @@ def class_images(table: pd.DataFrame) -> pd.DataFrame:
 def write_class_folders(table: pd.DataFrame, out: Path, *, progress: Progress | None = None) -> tuple[int, list[str]]:
     """Write every labelled crop to out/split/label/case_id.png (8 bit grey, stretched to its own range).
 
-    A picture that is already there is kept, so an interrupted run goes on where it stopped. 8 bit because common loaders
-    clip 16-bit grey pictures to white.
+    A picture that is already there is kept, so an interrupted run goes on where it stopped. 8 bit because common
+    loaders clip 16-bit grey pictures to white.
 
     Returns
     -------

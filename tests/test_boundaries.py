@@ -15,7 +15,8 @@ FLOORS = {
     "sources": 1,
     "cases": 2,
     "images": 3,
-    "labels": 4, "splits": 4, "collection": 4, "eda": 4, "metrics": 4, "card": 4, "quality": 4, "relabel": 4, "suspects": 4, "export": 4,
+    "labels": 4, "splits": 4, "collection": 4, "eda": 4, "metrics": 4, "card": 4, "quality": 4,
+    "relabel": 4, "suspects": 4, "export": 4,
     "notes": 5, "convert": 5, "fetch": 5, "vision": 5, "simulate": 4.5,
     "charts": 6, "charts_labels": 6, "charts_notes": 6, "overlay": 6, "report": 6, "cli": 7, "__main__": 8, "ui": 8,
 }  # fmt: skip

@@ -1,6 +1,6 @@
 """How well notes tell malignancy: every model, feature set and protocol, with n and patient-bootstrap intervals.
 
-official : fitted on the official training split, scored once on the official test split
+official : fitted and chosen on the official training split, scored on the official test split
 grouped_cv : five folds by patient inside the training split; the test split is not touched
 row_split : rows of both splits shuffled into five folds, complete rows only, deep trees, no calibration, the view
     left out, as in the work that this project follows. Without the view the two rows of one lesion mostly read the

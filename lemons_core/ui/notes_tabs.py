@@ -18,7 +18,7 @@ from lemons_core.ui.notes_work import Board
 
 SUBSETS = {"all": "all", "without_bwc": "without rows never called back"}
 PROTOCOL_WORDS = {
-    "official": "official test split, scored once",
+    "official": "official test split, settings from training alone",
     "grouped_cv": "training split, five folds by patient",
     "row_split": "rows shuffled: too good, see the leakage lab",
 }
