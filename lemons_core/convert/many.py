@@ -80,7 +80,7 @@ def convert_collection(
     kinds : some of KINDS
     bits : 16 keeps every stored value; 8 is windowed as the file asks, else over the range of its bits
     size : pixels of the longer side at most; None for native resolution
-    jobs : threads on this machine; they bound the memory, at about five times the largest picture each
+    jobs : threads on this machine; they bound the memory, at a few times the largest picture each and far less at native 16 bit
     dask : address of a running Dask cluster whose workers see the same paths, instead of threads here
     progress : called with a share 0-1 and a few words
 
@@ -168,9 +168,14 @@ def _made_from(task: Task, collection: Collection) -> _Record:
 
 def _holds(record: _Record | None, task: Task, out: Path, collection: Collection) -> bool:
     """Whether the PNG on disk is the one that the task asks for."""
-    if record is None or any(record[name] != value for name, value in _made_from(task, collection).items()):
+    if record is None or not task.target.is_file():
         return False
-    return task.target.is_file() and task.target.stat().st_size == record["bytes"]
+    try:
+        made_from = _made_from(task, collection)
+    except OSError:  # gone since it was indexed: the conversion will tell
+        return False
+    same = all(record[name] == value for name, value in made_from.items())
+    return same and task.target.stat().st_size == record["bytes"]
 
 
 def _run(tasks: dict[str, Task], jobs: int, dask: str | None) -> Iterator[tuple[str, dict[str, object]]]:
