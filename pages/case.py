@@ -35,7 +35,7 @@ def choose_rows(table: pd.DataFrame, asked: str | None) -> pd.DataFrame:
         return rows
     shown = eda.filter_rows(table, WITH_IMAGES)
     hidden = (table["case_id"] == asked).any() and not (shown["case_id"] == asked).any()
-    return table if shown.empty or hidden or st.session_state.get("all_cases") else shown
+    return table if len(shown) < 2 or hidden or st.session_state.get("all_cases") else shown
 
 
 def choose_case(table: pd.DataFrame) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def choose_case(table: pd.DataFrame) -> dict[str, Any]:
         chooser = st.popover("Choose", icon=":material/table_rows:", on_change="rerun")
         if chooser.open:  # else the table is not even sent
             with chooser:
-                if 0 < len(eda.filter_rows(table, WITH_IMAGES)) < len(table):
+                if 1 < len(eda.filter_rows(table, WITH_IMAGES)) < len(table):
                     st.toggle("Also cases without images", key="all_cases", persist_state="session")
                 choose_from_table(rows, place)
         st.markdown(
@@ -66,9 +66,10 @@ def choose_case(table: pd.DataFrame) -> dict[str, Any]:
 
 
 def first_complete(rows: pd.DataFrame) -> int:
-    """The first row whose lesion has both views on disk, else the first."""
-    both = rows["view_file"].notna() & rows["crop_file"].notna() & rows.duplicated("lesion_id", keep=False)
-    return int(both.to_numpy().argmax())
+    """The first row whose lesion has both views on disk, else the first with a crop, else the first."""
+    crop = rows["crop_file"].notna()
+    both = crop & rows["view_file"].notna() & rows.duplicated("lesion_id", keep=False)
+    return int((2 * both.to_numpy() + crop.to_numpy()).argmax())
 
 
 def choose_from_table(rows: pd.DataFrame, place: int) -> None:
@@ -112,13 +113,17 @@ def render_view(view: str, case: dict[str, Any], breast: pd.DataFrame, window: t
         viewer.show_picture(
             files.iloc[0], film, key=f"zoom-{view}", alt=alt, tag=tag, window=window, shapes=drawn.shapes
         )
-        st.caption(" ".join([f"{film.size_words}. Outlined: {drawn.words or 'nothing'}.", *drawn.notes]))
+        st.caption(" ".join([f"{origin(seen)}{film.size_words}. Outlined: {drawn.words or 'nothing'}.", *drawn.notes]))
     other = rows[rows["case_id"] != case["case_id"]]
     if len(other):
         with st.container(horizontal=True):
             for row in other.itertuples():
                 label = f"To abnormality {row.abnormality_id} in {view}"
                 st.button(label, type="tertiary", key=f"to-{row.case_id}", on_click=go_to, args=(row.case_id,))
+
+
+def origin(seen: Overview) -> str:
+    return "Simulated, " if seen.simulated else ""
 
 
 def render_absent(what: str, series: object, seen: Overview) -> None:
@@ -142,7 +147,7 @@ def render_crop(case: dict[str, Any], window: tuple[int, int], seen: Overview) -
         tag = f"crop{', simulated' if seen.simulated else ''}"
         alt = f"Mammogram: {tag}, around abnormality {case['abnormality_id']}."
         viewer.show_picture(file, film, key="zoom-crop", alt=alt, tag=tag, window=window, native=True)
-        st.caption(f"{film.size_words}.")
+        st.caption(f"{origin(seen)}{film.size_words}.")
     if st.button("Classify this crop", icon=":material/image_search:", width="stretch"):
         classify(case, seen)
 

@@ -186,12 +186,12 @@ def render_faults(collection: Collection) -> None:
     absent = int(kinds.get(Kind.ROW_WITHOUT_IMAGE, 0))  # told in words: as a bar it would dwarf the others
     drawn = kinds.drop(Kind.ROW_WITHOUT_IMAGE, errors="ignore")
     st.markdown(
-        f"**{int(drawn.sum()):,} rows with a fault of {len(drawn)} kinds**"
+        f"**{int(drawn.sum()):,} faults of {len(drawn)} kinds**"
         + (f", besides {absent:,} rows without all of their images on disk." if absent else ".")
     )
     names, values = [str(kind) for kind in drawn.index], [int(n) for n in drawn]
     alt = "Faults: " + ", ".join(f"{name} {n}" for name, n in zip(names, values, strict=True))
-    parts.chart(charts.bars_figure(names, values, "rows"), "faults", alt)
+    parts.chart(charts.bars_figure(names, values, "faults"), "faults", alt)
     listed = st.expander("Every fault, with its case and what was done about it", on_change="rerun")
     if listed.open:
         with listed:

@@ -8,7 +8,7 @@ import pytest
 
 from lemons_core import charts
 from lemons_core.colours import DARK_PAGE, GROUP_COLOURS, LEMON, LIGHT_PAGE, NEUTRAL, PATHOLOGY_COLOURS
-from lemons_core.eda import PATHOLOGIES
+from lemons_core.eda import NOT_STATED, PATHOLOGIES
 from lemons_core.terms import GROUPS, Pathology
 
 # Linear RGB as seen without one cone type; Machado, Oliveira and Fernandes 2009, severity 1.
@@ -74,6 +74,24 @@ def test_shares_are_drawn_in_percent_with_their_interval_and_n():
     assert dot.x[0] == 50 and dot.marker.color == GROUP_COLOURS["micro"]
     assert dot.error_x.array[0] == pytest.approx(26) and dot.error_x.arrayminus[0] == pytest.approx(26)
     assert "n=10" in figure.layout.yaxis.ticktext[0]
+
+
+def test_a_share_without_a_value_has_no_family_colour():
+    columns = ["key", "value", "n", "malignant", "share", "low", "high"]
+    rows = [(NOT_STATED, NOT_STATED, 10, 5, 0.5, 0.24, 0.76), ("CC", "CC", 10, 5, 0.5, 0.24, 0.76)]
+    missing, stated = charts.share_figure(pd.DataFrame(rows, columns=columns)).data
+    assert missing.marker.color == NEUTRAL and stated.marker.color == PATHOLOGY_COLOURS["MALIGNANT"]
+
+
+def test_words_can_be_read_on_both_pages():
+    for dark, paper in ((True, DARK_PAGE), (False, LIGHT_PAGE)):
+        figure = charts.with_ink(charts.bars_figure(["a"], [1], "rows"), dark=dark)
+        for colour in (
+            figure.layout.xaxis.tickfont.color,
+            figure.layout.yaxis.tickfont.color,
+            figure.data[0].textfont.color,
+        ):
+            assert contrast(colour, paper) >= 4.5
 
 
 def test_probabilities_keep_their_order_and_colours():

@@ -61,12 +61,93 @@ def test_a_row_without_pathology_is_not_counted_as_benign(table):
     assert shares.loc["micro", "n"] == 1
 
 
-def test_filters_keep_rows_of_any_chosen_group(table):
-    assert len(eda.filter_rows(table)) == 4
-    assert len(eda.filter_rows(table, groups=["micro"])) == 2
-    assert len(eda.filter_rows(table, groups=["micro", "macro"])) == 3
-    assert len(eda.filter_rows(table, split="test", groups=["macro"])) == 1
-    assert eda.filter_rows(table, split="test", groups=["vascular"]).empty
+def test_filters_keep_rows_of_any_chosen_value_and_of_every_filter(table):
+    assert len(eda.filter_rows(table, {})) == 4
+    assert len(eda.filter_rows(table, {"group": ["micro"]})) == 2
+    assert len(eda.filter_rows(table, {"group": ["micro", "macro"]})) == 3
+    assert len(eda.filter_rows(table, {"split": ["test"], "group": ["macro"]})) == 1
+    assert len(eda.filter_rows(table, {"split": [], "morphology": ["coarse (popcorn)"]})) == 2
+    assert eda.filter_rows(table, {"split": ["test"], "group": ["vascular"]}).empty
+
+
+def test_a_missing_value_can_be_asked_for(table):
+    assert eda.filter_rows(table, {"group": [eda.NOT_STATED]})["pathology"].tolist() == ["MALIGNANT"]
+    assert eda.filter_rows(table, {"density": [eda.NOT_STATED]}).index.tolist() == [0]
+    assert len(eda.filter_rows(table, {"density": [eda.NOT_STATED, "4 dense"]})) == 3
+
+
+def test_the_image_filter_looks_at_the_files(table):
+    table["view_file"] = pd.array(["v", None, "v", None], dtype="string")
+    table["crop_file"] = pd.array(["c", None, None, "c"], dtype="string")
+    assert len(eda.filter_rows(table, {"images": ["view"]})) == 2
+    assert len(eda.filter_rows(table, {"images": ["view", "crop"]})) == 3
+    assert len(eda.filter_rows(table, {"images": ["none"]})) == 1
+
+
+def test_an_address_is_read_without_trust():
+    asked = {"group": ["micro", "micro", "<script>"], "density": ["9"], "nonsense": ["x"]}
+    assert eda.read_filters(asked) == {"group": ["micro"]}
+    assert eda.filter_words({"split": ["test"], "group": ["micro", "macro"], "view": []}) == (
+        "split test; group micro or macro"
+    )
+
+
+def test_every_bar_can_be_filtered_by_its_own_text(real_data):
+    """What a click on a chart gives is a filter, and keeps as many rows as the bar counted."""
+    table = read_collection(real_data).table
+    for name, attribute in eda.ATTRIBUTES.items():
+        for value, n in eda.count_by(table, attribute).groupby("value")["n"].sum().items():
+            assert eda.read_filters({name: [value]}) == {name: [value]}
+            assert len(eda.filter_rows(table, {name: [value]})) == n
+
+
+def test_values_that_stand_together_are_counted_once_a_row(table):
+    both = eda.co_occurrence(table, eda.FILTERS["morphology"])
+    assert both.loc["pleomorphic", "coarse (popcorn)"] == both.loc["coarse (popcorn)", "pleomorphic"] == 1
+    assert both.loc["pleomorphic", "pleomorphic"] == 2
+    assert eda.co_occurrence(table.iloc[[0]], eda.FILTERS["group"]).empty
+
+
+def test_gaps_are_told_together_and_with_what_they_give_away():
+    table = pd.DataFrame(
+        {
+            "morphology": ["A", None, "A", "A"],
+            "distribution": [None, None, "B", None],
+            "breast_density": [1, 2, 3, 4],
+            "assessment": [2, 2, 4, 2],
+            "subtlety": [3, 3, 3, 3],
+            "pathology": ["BENIGN", "BENIGN_WITHOUT_CALLBACK", "MALIGNANT", "BENIGN"],
+        }
+    )
+    together = eda.missing_together(table)
+    assert together.groupby("value", sort=False)["n"].sum().to_dict() == {
+        "calc distribution alone": 2,
+        "nothing": 1,
+        "calc type + calc distribution": 1,
+    }
+    missing = eda.missing_values(table).set_index("column")
+    assert missing.loc["calc distribution", ["missing", "malignant", "share_missing", "share_stated"]].tolist() == [
+        3, 0, 0.0, 1.0,
+    ]  # fmt: skip
+    assert math.isnan(missing.loc["subtlety", "share_missing"])
+
+
+def test_a_case_is_told_in_plain_words_and_as_written():
+    case = {
+        "morphology": "LUCENT_CENTER-PUNCTATE",
+        "morphology_tokens": ("LUCENT_CENTERED", "PUNCTATE"),
+        "distribution": pd.NA,
+        "distribution_tokens": (),
+        "assessment": 4,
+        "breast_density": 2,
+        "subtlety": 1,
+        "pathology": "BENIGN_WITHOUT_CALLBACK",
+    }
+    told = eda.describe_case(case).set_index("field")
+    assert told.loc["Type"].tolist() == ["lucent-centred + punctate", "LUCENT_CENTER-PUNCTATE"]
+    assert told["words"].tolist()[1:] == [
+        eda.NOT_STATED, "4 suspicious", "2 scattered", "1 of 5, hard to see", "benign, no callback",
+    ]  # fmt: skip
 
 
 def test_empty_tables_do_not_raise(table):

@@ -23,7 +23,7 @@ from lemons_core.simulate.demo import write_demo
 from lemons_core.ui import parts, worker
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["pages/home.py", "pages/dataset.py", "pages/scan.py"]
+PAGES = ["pages/home.py", "pages/dataset.py", "pages/case.py", "pages/scan.py"]
 
 
 @pytest.fixture(scope="session")
@@ -118,6 +118,46 @@ def test_the_start_page_says_what_it_is_and_is_not(demo):
     assert "Not affiliated with the charity" in text
     assert "not a diagnosis" in text and "simulated" in text
     assert "n = 220 of 1,872 rows" in text, "counts of a group carry their n"
+
+
+def test_every_filter_acts_at_once_and_lives_in_the_address(demo):
+    query = {
+        "split": "train",
+        "view": "CC (from above)",
+        "side": "left",
+        "density": "2 scattered",
+        "assessment": "4 suspicious",
+    }
+    at = open_page("pages/dataset.py", **query)
+    rows = int(at.metric[0].value.replace(",", ""))
+    assert 0 < rows < 200
+    assert f"{rows:,} of 1,872 rows" in words(at)
+    assert "breast density 2 scattered; assessment 4 suspicious; view CC (from above); side left" in words(at)
+    total = sum(sum(numbers(trace["x"])) for trace in charts(at)[0]["data"] if trace["type"] == "bar")
+    assert total >= rows, "the chart counts the same rows"
+    assert len(at.dataframe[-1].value) == rows, "and the table lists them"
+    next(button for button in at.button if button.label == "Clear all").click().run()
+    assert at.metric[0].value == "1,872" and "All 1,872 rows" in words(at)
+
+
+def test_no_row_left_is_a_state_of_its_own(demo):
+    at = open_page("pages/dataset.py", group="vascular", pathology="malignant")
+    assert "No row is left" in at.info[0].value and not charts(at) and not at.error
+
+
+def test_the_rows_lead_to_the_case_viewer_with_the_filters(demo):
+    at = open_page("pages/dataset.py", group="vascular")
+    link = at.dataframe[-1].value["open"].iloc[0]
+    assert link.startswith("case?case=P_") and link.endswith("&in_group=vascular")
+
+
+def test_gaps_pairs_and_faults_are_shown(demo):
+    at = open_page("pages/dataset.py", pairs="morphology")
+    text = words(at)
+    assert "without calc distribution are malignant" in text
+    assert "crop and mask swapped" in json.dumps(charts(at)) and "rows without all of their images" in text
+    pairs = next(chart["data"][0] for chart in charts(at) if chart["data"][0]["type"] == "heatmap")
+    assert "pleomorphic" in pairs["x"] and "vascular" in pairs["x"]
 
 
 def test_the_data_page_plots_what_the_address_asks_for(demo):

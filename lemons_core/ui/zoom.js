@@ -29,7 +29,7 @@ export default function ({ data, parentElement }) {
   };
   // Dark below and coloured above: seen on bright tissue and on black film. The chosen one is the thicker.
   svg.replaceChildren(...shapes.flatMap(shape => [
-    line(shape, "rgba(0,0,0,.6)", shape.chosen ? 6 : 3.5), line(shape, shape.colour, shape.chosen ? 3 : 1.5),
+    line(shape, "rgba(0,0,0,.6)", shape.chosen ? 4.5 : 2.5), line(shape, shape.colour, shape.chosen ? 2.25 : 1.25),
   ]));
   if (stage.version !== head.version) {
     stage.version = head.version;
