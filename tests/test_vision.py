@@ -195,6 +195,9 @@ def test_training_is_repeatable_and_leaves_a_model_that_predicts(tmp_path, crop)
     assert told[-1] == 1
     assert first.simulated
     assert first.metrics["validation"]["n"] == 64
+    assert first.metrics["held_out"]["n"] == RECIPE.tiles
+    value, low, high = first.metrics["held_out"]["labels"]["calcification"]["auc"]
+    assert 0 <= low <= value <= high <= 1
     assert len((tmp_path / "a" / "history.jsonl").read_text().splitlines()) == 1
     assert 0 <= predict_crop(crop, spacing_mm=0.1, model=read_model(tmp_path / "a")).calcification <= 1
 

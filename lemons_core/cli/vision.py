@@ -54,6 +54,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> int:
+    from lemons_core.vision.evaluate import interval_text
     from lemons_core.vision.train import SIMULATED, Recipe, train
 
     data = arguments.data if arguments.data == SIMULATED else data_root(arguments.data and Path(arguments.data))
@@ -72,8 +73,9 @@ def _train(arguments: argparse.Namespace) -> int:
     progress.close()
     validation = card.metrics["validation"]
     print(f"Model written to {arguments.out} (trained on {card.trained_on}). Validation, n = {validation['n']}:")
-    for label, row in validation["auc"].items():
-        print(f"  {label:<14} AUC {_number(row['auc'])}   average precision {_number(row['average_precision'])}")
+    for label, row in validation["labels"].items():
+        precision = interval_text(row["average_precision"])
+        print(f"  {label:<14} AUC {interval_text(row['auc'])}   average precision {precision}")
     return 0
 
 
@@ -134,7 +136,3 @@ def _line(result: dict[str, Any]) -> str:
     groups = ", ".join(f"{group} {value:.0%}" for group, value in result["probabilities"].items())
     warnings = "".join(f"\n  note: {warning}" for warning in result["warnings"])
     return f"{result['file']}: {result['kind']}, any calcification {result['calcification']:.0%}; {groups}{warnings}"
-
-
-def _number(value: float | None) -> str:
-    return "not defined (one kind of reference label only)" if value is None else f"{value:.3f}"

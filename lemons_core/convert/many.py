@@ -80,7 +80,8 @@ def convert_collection(
     kinds : some of KINDS
     bits : 16 keeps every stored value; 8 is windowed as the file asks, else over the range of its bits
     size : pixels of the longer side at most; None for native resolution
-    jobs : threads on this machine; they bound the memory, at a few times the largest picture each and far less at native 16 bit
+    jobs : threads on this machine; they bound the memory, at a few times the largest picture each and far less at
+        native 16 bit
     dask : address of a running Dask cluster whose workers see the same paths, instead of threads here
     progress : called with a share 0-1 and a few words
 

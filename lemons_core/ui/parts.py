@@ -148,16 +148,12 @@ def render_model(card: ModelCard) -> None:
         "malignant, and it is not a diagnosis."
     )
     for name, figures in card.metrics.items():
-        scores = ", ".join(f"{label} {_first(row['auc']):.2f}" for label, row in figures.get("auc", {}).items())
+        rows = {label: row["auc"] for label, row in figures.get("labels", {}).items() if row["auc"]}
+        scores = ", ".join(f"{label} {auc:.2f} ({low:.2f}-{high:.2f})" for label, (auc, low, high) in rows.items())
         if scores:
-            where = f"{plain(name).capitalize()}, n = {figures['n']:,}, on {plain(card.trained_on)}"
-            st.caption(f"{where}. Area under the ROC curve: {scores}.")
+            where = f"{plain(name.replace('_', ' ')).capitalize()}, n = {figures['n']:,}, {plain(card.trained_on)}"
+            st.caption(f"{where}. Area under the ROC curve, 95% interval: {scores}.")
     if card.limits:
         with st.expander("Where it ends"):
             st.markdown("\n".join(f"- {plain(limit)}" for limit in card.limits))
     st.caption(f"Weights: SHA-256 `{card.sha256[:12]}`")
-
-
-def _first(value: float | list[float]) -> float:
-    """A figure without its interval."""
-    return value[0] if isinstance(value, list) else value

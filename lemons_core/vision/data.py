@@ -17,7 +17,6 @@ from lemons_core.images import read_image
 from lemons_core.labels import read_mapping
 from lemons_core.simulate.crop import simulate_crop
 from lemons_core.terms import DISTRIBUTION, GROUPS, MORPHOLOGY
-from lemons_core.vision.model import LABELS
 from lemons_core.vision.preprocess import normalise, resample
 
 # Within a group roughly as common as in the collection, but rare kinds often enough to be learnt.
@@ -215,8 +214,3 @@ def _save(path: Path, pixels: np.ndarray) -> None:
     with fresh.open("wb") as file:
         np.save(file, pixels.astype(np.float16))
     fresh.replace(path)
-
-
-def label_counts(targets: np.ndarray) -> dict[str, int]:
-    """Positives by label of (n, labels) reference labels."""
-    return {label: int(count) for label, count in zip(LABELS, targets.sum(0), strict=True)}

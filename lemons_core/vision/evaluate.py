@@ -109,12 +109,11 @@ def text_of(figures: dict[str, Any]) -> str:
         f"{'label':<15}{'positive':>9}  {'AUC (95 % interval)':<22}average precision",
     ]
     for label, row in figures["labels"].items():
-        lines.append(
-            f"{label:<15}{row['positives']:>9}  {_interval(row['auc']):<22}{_interval(row['average_precision'])}"
-        )
+        figures_of = f"{interval_text(row['auc']):<22}{interval_text(row['average_precision'])}"
+        lines.append(f"{label:<15}{row['positives']:>9}  {figures_of}")
     lines += [
         "",
-        f"one label a crop: accuracy {_interval(single['accuracy'])}, macro recall {single['macro_recall']:.3f}",
+        f"one label a crop: accuracy {interval_text(single['accuracy'])}, macro recall {single['macro_recall']:.3f}",
     ]
     lines += [
         f"(n = {single['n']}); rows reference, columns predicted:",
@@ -126,5 +125,6 @@ def text_of(figures: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _interval(triple: list[float] | None) -> str:
+def interval_text(triple: list[float] | None) -> str:
+    """A figure with its interval, such as "0.981 (0.970-0.990)"."""
     return "not defined" if triple is None else f"{triple[0]:.3f} ({triple[1]:.3f}-{triple[2]:.3f})"

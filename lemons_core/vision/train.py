@@ -7,6 +7,7 @@ from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,19 +16,20 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.data import DataLoader, Dataset
 
-from lemons_core.card import ModelCard
+from lemons_core.card import ModelCard, write_card
 from lemons_core.collection import read_collection
 from lemons_core.errors import DataError
-from lemons_core.metrics import auc, average_precision
+from lemons_core.metrics import score_labels
 from lemons_core.simulate.demo import read_demo_marker
 from lemons_core.splits import assert_disjoint, hold_out
-from lemons_core.vision.data import SimulatedTiles, StoredTiles, cut_tiles, label_counts, target_of
+from lemons_core.vision.data import SimulatedTiles, StoredTiles, cut_tiles, target_of
 from lemons_core.vision.model import LABELS, CalcificationNet, build_network
 from lemons_core.vision.weights import read_model, write_model
 
 SIMULATED = "simulated"  # the value of --data that trains on tiles made on the way
 SIMULATED_SOURCE = "lemons_core.simulate"  # in a card: the model has seen no row of any collection
 HISTORY_NAME = "history.jsonl"
+HELD_OUT = 1000  # simulated tiles to measure on
 
 Progress = Callable[[float, str], None]
 Items = Dataset[tuple[Tensor, Tensor]]
@@ -121,12 +123,11 @@ def train(data: str | Path, out: Path, recipe: Recipe, *, progress: Progress | N
                 schedule.step()
             total += float(loss.detach())
             tell((epoch + step / steps) / recipe.epochs, f"epoch {epoch + 1}/{recipe.epochs}, loss {total / step:.3f}")
-        y, p = predict_items(network, validation, workers=recipe.workers)
-        figures = auc_table(y, p)
-        line = {"epoch": epoch + 1, "loss": round(total / step, 4), "validation": figures, "n": len(y)}
+        figures = measure(network, validation, workers=recipe.workers)
+        line = {"epoch": epoch + 1, "loss": round(total / step, 4), "validation": figures}
         with history.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-        score = _macro(figures)
+        score = _macro(figures["labels"])
         tell((epoch + 1) / recipe.epochs, f"epoch {epoch + 1}/{recipe.epochs}, validation macro AUC {score:.3f}")
         if score > best:
             best = score
@@ -134,10 +135,21 @@ def train(data: str | Path, out: Path, recipe: Recipe, *, progress: Progress | N
                 card,
                 created=datetime.now(UTC).date().isoformat(),
                 training=card.training | {"recipe": asdict(recipe) | {"workers": 0}, "best_epoch": epoch + 1},
-                metrics={"validation": {"n": len(y), "positives": label_counts(y), "auc": figures}},
+                metrics={"validation": figures},
             )
             card = write_model(out, network, kept)
+    if str(data) == SIMULATED:
+        # The best epoch was chosen on the validation tiles: these are seen once, at the end.
+        held_out = held_out_tiles(card, count=min(recipe.tiles, HELD_OUT), seed=recipe.seed)
+        figures = measure(read_model(out).network, held_out, workers=recipe.workers)
+        card = replace(card, metrics=card.metrics | {"held_out": figures})
+        write_card(out, card)
     return card
+
+
+def held_out_tiles(card: ModelCard, *, count: int, seed: int) -> SimulatedTiles:
+    """Simulated tiles that neither training nor validation of this seed draws."""
+    return SimulatedTiles(card, count=count, seed=seed + 2_000_003)
 
 
 def _sources(
@@ -217,31 +229,38 @@ def _class_weights(items: Items) -> Tensor:
     return torch.ones(len(LABELS))  # simulated groups are drawn in balance
 
 
-@torch.no_grad()
-def predict_items(network: CalcificationNet, items: Items, *, workers: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Reference labels and probabilities, both (n, labels) float32, in the order of the items."""
+def measure(network: CalcificationNet, items: Items, *, workers: int = 0) -> dict[str, Any]:
+    """Held-out figures: n, and for each label positives, auc and average_precision as [value, low, high], and ece.
+
+    Intervals are 95 %, by bootstrap over patients; each simulated tile counts as a patient of its own. A figure is None
+    where all reference labels are alike.
+    """
     network.eval()
     device = next(network.parameters()).device
     y, p = [], []
-    for inputs, targets in DataLoader(items, 64, num_workers=workers):
-        p.append(torch.sigmoid(network(inputs.to(device, memory_format=torch.channels_last))).cpu())
-        y.append(targets)
-    return torch.cat(y).numpy(), torch.cat(p).numpy()
+    with torch.no_grad():
+        for inputs, targets in DataLoader(items, 64, num_workers=workers):
+            p.append(torch.sigmoid(network(inputs.to(device, memory_format=torch.channels_last))).cpu())
+            y.append(targets)
+    truth, found = torch.cat(y).numpy(), torch.cat(p).numpy()
+    patients = [str(number) for number in range(len(truth))]
+    if isinstance(items, StoredTiles):
+        patients = [tile.patient_id for tile in items.tiles]
+    figures = score_labels(truth, found, patients, LABELS, replicates=500)
+    kept = ("auc", "average_precision", "ece")
+    labels = {
+        label: {"positives": int(truth[:, place].sum())} | {name: _rounded(figures[label][name]) for name in kept}
+        for place, label in enumerate(LABELS)
+    }
+    return {"n": len(truth), "labels": labels}
 
 
-def auc_table(y: np.ndarray, p: np.ndarray) -> dict[str, dict[str, float | None]]:
-    """AUC and average precision by label; None where a label has one kind of reference only."""
-    table: dict[str, dict[str, float | None]] = {}
-    for place, label in enumerate(LABELS):
-        one = y[:, place]
-        both = 0 < one.sum() < len(one)
-        table[label] = {
-            "auc": round(float(auc(one, p[:, place])), 4) if both else None,
-            "average_precision": round(float(average_precision(one, p[:, place])), 4) if both else None,
-        }
-    return table
+def _rounded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [round(part, 4) for part in value]
+    return None if value is None else round(value, 4)
 
 
-def _macro(table: dict[str, dict[str, float | None]]) -> float:
-    values = [row["auc"] for row in table.values() if row["auc"] is not None]
+def _macro(labels: dict[str, dict[str, Any]]) -> float:
+    values = [row["auc"][0] for row in labels.values() if row["auc"] is not None]
     return float(np.mean(values)) if values else 0.0
