@@ -120,7 +120,7 @@ def test_every_page_stands_and_the_data_in_use_is_named(server, page, path):
 
 def test_the_real_crop_is_classified_and_explained(server, page, real_data):
     page.goto(f"{server}/scan")
-    page.locator("input[type=file]").set_input_files(next((real_data / "crop").glob("*.dcm")))
+    page.locator("input[type=file]").set_input_files(next((real_data / "cbis-ddsm" / "crop").glob("*.dcm")))
     page.get_by_text("1,065 x 1,129 pixels").first.wait_for()
     page.get_by_text("Grad-CAM for").wait_for()
     assert_sound(page)
