@@ -172,7 +172,7 @@ def test_the_data_page_plots_what_the_address_asks_for(demo):
 def test_a_filter_changes_every_plot(demo):
     at = open_page("pages/dataset.py")
     before = charts(at)[0]
-    at.button_group(key="split").set_value("test").run()
+    at.button_group(key="split").set_value(["test"]).run()
     assert at.metric[0].value == "326"
     assert charts(at)[0] != before
 

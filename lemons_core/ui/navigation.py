@@ -33,4 +33,5 @@ def enter(page_file: str) -> None:
     """
     if _ENTERED not in st.session_state:
         navigate()
-        st.switch_page(f"pages/{Path(page_file).name}", query_params=dict(st.query_params))
+        asked = {name: st.query_params.get_all(name) for name in st.query_params}  # a name may stand there twice
+        st.switch_page(f"pages/{Path(page_file).name}", query_params=asked)
