@@ -1,9 +1,8 @@
 """Relabel: from calcification types to four groups, by rules that a visitor can see, change and question."""
 
-from pathlib import Path
-
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from lemons_core import eda, relabel
 from lemons_core.collection import Collection
@@ -48,11 +47,22 @@ def take_edit() -> None:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def labelled(root: Path, rules: str, _table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows under these rules, and their suspects."""
+def labelled(
+    version: int, rules: str, asked: bool, _table: pd.DataFrame, _probabilities: pd.DataFrame | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows under these rules, and their suspects; `version` tells one reading of the tables from the next."""
     mapping = parse_mapping(rules)
     table = add_groups(_table, mapping)
-    return table, find_suspects(table, mapping)
+    return table, find_suspects(table, mapping, _probabilities)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def ask_model(version: int, _table: pd.DataFrame, _bar: DeltaGenerator) -> pd.DataFrame:
+    """The shipped model's probabilities for the crops on disk, none of which it was trained on."""
+    from lemons_core.vision.doubt import predict_unseen
+    from lemons_core.vision.weights import read_model
+
+    return predict_unseen(_table, read_model(), progress=lambda share, case: _bar.progress(share, f"Asking: {case}"))
 
 
 def render_cards(table: pd.DataFrame, mapping: Mapping, seen: Overview) -> None:
@@ -141,7 +151,12 @@ def render_rules(mapping: Mapping, before: pd.DataFrame, after: pd.DataFrame) ->
 
 def render(collection: Collection, seen: Overview) -> None:
     mapping = mapping_in_use()
-    table, suspects = labelled(collection.root, mapping_text(mapping), collection.table)
+    version, asked, probabilities = id(collection), relabel_view.ASKED in st.session_state, None
+    if asked:
+        place = st.empty()
+        probabilities = ask_model(version, collection.table, place)
+        place.empty()
+    table, suspects = labelled(version, mapping_text(mapping), asked, collection.table, probabilities)
     if RULES in st.session_state:
         st.info("Your own rules are in use on this page and in its downloads.", icon=":material/rule:")
     render_cards(table, mapping, seen)

@@ -62,3 +62,11 @@ def test_suspects_are_filtered_by_the_address(demo):  # noqa: F811
     at = open_page(PAGE, reason="views disagree on pathology")
     table = next(frame.value for frame in at.dataframe if "detail" in frame.value)
     assert set(table["reason"]) == {"views disagree on pathology"}
+
+
+def test_the_image_model_can_be_asked(page):
+    button = next(button for button in page.button if button.label.startswith("Ask the image model"))
+    button.click().run()
+    assert not page.exception
+    assert "was asked about" in words(page)
+    assert not any(button.label.startswith("Ask the image model") for button in page.button)

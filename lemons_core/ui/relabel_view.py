@@ -10,6 +10,9 @@ from lemons_core.suspects import REASONS
 from lemons_core.ui import parts
 from lemons_core.ui.overview import Overview
 
+ASKED = "image_model_asked"  # session: the visitor wants the image model's doubts among the suspects
+MOST_ASKED = 400  # crops; at a few a second more would keep a visitor waiting for minutes
+
 
 def render_flow(table: pd.DataFrame, seen: Overview) -> None:
     st.subheader("From type to group", anchor=False)
@@ -82,6 +85,23 @@ def render_statistics(table: pd.DataFrame, seen: Overview) -> None:
         )
 
 
+def render_model_question(table: pd.DataFrame) -> None:
+    """Offer the image model's doubts: rows where it is confident of another group than the label's."""
+    crops = int((table["crop_file"].notna() & table["calc_group"].notna()).sum())
+    if ASKED in st.session_state:
+        st.caption(f"The shipped image model, trained on simulated calcifications, was asked about {crops:,} crops.")
+    elif 0 < crops <= MOST_ASKED:
+        st.button(
+            f"Ask the image model about {crops:,} crops",
+            icon=":material/psychology_alt:",
+            help="Adds the rows where it is as sure of another group as it usually is of that group's own rows.",
+            on_click=st.session_state.update,
+            args=({ASKED: True},),
+        )
+    else:
+        st.caption("`python -m lemons_core labels --model DIR` adds the rows where an image model disagrees.")
+
+
 def render_suspects(table: pd.DataFrame, suspects: pd.DataFrame, mapping: Mapping) -> None:
     st.subheader("Rows worth a second look", anchor=False)
     counts = suspects["reason"].value_counts()
@@ -91,7 +111,7 @@ def render_suspects(table: pd.DataFrame, suspects: pd.DataFrame, mapping: Mappin
     shown = suspects[suspects["reason"].isin(chosen or present)]
     details = table.set_index("case_id")[["split", "pathology", "assessment", "lesion_id"]]
     st.dataframe(
-        shown.join(details, on="case_id").assign(case="/case?case=" + shown["case_id"]),
+        shown.join(details, on="case_id").assign(case="case?case=" + shown["case_id"]),
         hide_index=True,
         height=300,
         column_order=["case", "reason", "detail", *details],
@@ -100,9 +120,9 @@ def render_suspects(table: pd.DataFrame, suspects: pd.DataFrame, mapping: Mappin
     st.caption(
         f"{suspects['case_id'].nunique():,} of {len(table):,} rows, by plain rules: a question, not an error ("
         + ", ".join(f"{reason} {counts[reason]}" for reason in present)
-        + "). "
-        "`python -m lemons_core labels --model lemons_core/shipped` adds the rows where an image model disagrees."
+        + ")."
     )
+    render_model_question(table)
     with st.container(horizontal=True):
         labels = export.label_table(table, suspects, mapping)
         st.download_button(
