@@ -7,9 +7,12 @@ copy a fresh density and subtlety, so that notes do not merely repeat.
 """
 
 import argparse
+import sys
 import tempfile
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 import pandas as pd
