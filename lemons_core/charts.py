@@ -98,9 +98,7 @@ def with_ink(figure: go.Figure, *, dark: bool) -> go.Figure:
     ink = "#D6D3C9" if dark else "#45412F"
     figure.update_xaxes(tickfont_color=ink, title_font_color=ink)
     figure.update_yaxes(tickfont_color=ink, title_font_color=ink)
-    return figure.update_traces(textfont_color=ink, selector={"type": "bar"}).update_traces(
-        textfont_color=ink, selector={"type": "scatter"}
-    )
+    return figure.update_traces(textfont_color=ink)
 
 
 def probability_figure(calcification: float, probabilities: Mapping[str, float]) -> go.Figure:

@@ -101,11 +101,9 @@ PATHOLOGY_KEY = (
 
 def chart(figure: "go.Figure", key: str, alt: str) -> None:
     """A figure in the page's theme, without the tool bar."""
-    # The theme's own grey for axis words is too pale for small type.
-    ink = "#D6D3C9" if st.context.theme.type == "dark" else "#45412F"
-    for axes in (figure.update_xaxes, figure.update_yaxes):
-        axes(tickfont_color=ink, title_font_color=ink)
-    figure.update_traces(textfont_color=ink)
+    from lemons_core.charts import with_ink
+
+    figure = with_ink(figure, dark=st.context.theme.type == "dark")
     st.plotly_chart(figure, key=key, alt=alt, config={"displayModeBar": False})
 
 
