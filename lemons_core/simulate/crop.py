@@ -8,8 +8,17 @@ from scipy import ndimage
 
 from lemons_core.errors import DataError
 from lemons_core.simulate.calcium import contrast_of, draw_kind
-from lemons_core.simulate.film import LOOKS, area_mean, blemish, characteristic, film_border, fine_factor, grain
-from lemons_core.simulate.parameters import TISSUE, VISIBLE_GREY, VISIBLE_SIGMA
+from lemons_core.simulate.film import (
+    LOOKS,
+    area_mean,
+    blemish,
+    characteristic,
+    film_border,
+    fine_factor,
+    grain,
+    grain_strength,
+)
+from lemons_core.simulate.parameters import FAINT_GREY, TISSUE, VISIBLE_GREY, VISIBLE_SIGMA, Range
 from lemons_core.simulate.shapes import TAU
 from lemons_core.simulate.tissue import add_lines, distractors, edges, tissue
 from lemons_core.terms import DISTRIBUTION, MORPHOLOGY, Laterality, View
@@ -22,11 +31,17 @@ class SimulatedCrop:
     pixels : (H, W) float32, 0-1, bright is dense
     mask : (H, W) bool, where calcium stands out visibly
     tokens : the morphology tokens (terms.MORPHOLOGY) that are visible; an insertion that no eye could see is not named
+    masks : (H, W) bool for each of the tokens
+    faint : (H, W) bool, where calcium was drawn that no eye could see: neither an example of calcium nor of its absence
+    hidden : the tokens that were drawn and cannot be seen
     """
 
     pixels: np.ndarray
     mask: np.ndarray
     tokens: tuple[str, ...]
+    faint: np.ndarray
+    hidden: tuple[str, ...]
+    masks: tuple[np.ndarray, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,6 +65,8 @@ def simulate_crop(
     distribution: str = "CLUSTERED",
     density: int | None = None,
     look: str = "film",
+    background: np.ndarray | None = None,
+    noise_grey: float | None = None,
 ) -> SimulatedCrop:
     """Simulate one square crop.
 
@@ -65,25 +82,39 @@ def simulate_crop(
     distribution : one of terms.DISTRIBUTION
     density : BI-RADS breast density 1-4, or None for any
     look : "film" or "digital"
+    background : (size_px, size_px) float32, 0-1, normal tissue of a real mammogram at `spacing_mm`: calcium is drawn
+        into it instead of into simulated tissue, and nothing else is changed
+    noise_grey : standard deviation of the grain, or None for any of the look's own
 
     Raises
     ------
-    DataError : an unknown token, distribution, density or look
+    DataError : an unknown token, distribution, density or look, or a background of another size
     """
     check_words(tokens, distribution, density, look)
     scene, ink, device = (np.random.default_rng(s) for s in rng.integers(0, 2**63, 3))
     camera = LOOKS[look]
+    if noise_grey is not None:
+        camera = camera | {"noise": Range(noise_grey, noise_grey, "grey", "as asked for")}
     shape = (size_px, size_px)
-    image = tissue(shape, spacing_mm, scene, density=density or int(scene.integers(1, 5)))
-    image += distractors(shape, spacing_mm, scene)
-    image, inside = edges(image, spacing_mm, scene)
-    border = film_border(shape, spacing_mm, device) if look == "film" else None
-    if border:
-        inside &= ~border.where
-    psf = camera["psf"].draw(device)
     curve = camera["gamma"].draw(device), camera["gain"].draw(device), camera["offset"].draw(device)
-    noise = grain(shape, device, camera)
-    mask = np.zeros(shape, bool)
+    border = None
+    if background is None:
+        image = tissue(shape, spacing_mm, scene, density=density or int(scene.integers(1, 5)))
+        image += distractors(shape, spacing_mm, scene)
+        image, inside = edges(image, spacing_mm, scene)
+        noise = grain(shape, spacing_mm, device, camera)
+        border = film_border(shape, spacing_mm, device) if look == "film" else None
+        if border:
+            inside &= ~border.where
+    elif background.shape != shape:
+        raise DataError(f"The background must be {shape}, not {background.shape}", where="simulation")
+    else:
+        # It has been on film already.
+        image, curve, noise = background, (1.0, 1.0, 0.0), np.zeros(shape, np.float32)
+        inside = ndimage.uniform_filter(background, 9) > 0.08
+    tissue_only, psf = image, camera["psf"].draw(device)
+    mask, faint = np.zeros(shape, bool), np.zeros(shape, bool)
+    masks: tuple[np.ndarray, ...] = ()
     seen: tuple[str, ...] = ()
     if tokens:
         insertions = draw_insertions(
@@ -95,16 +126,25 @@ def simulate_crop(
             distribution=distribution,
             room_mm=size_px * spacing_mm * 0.8,
             psf_mm=psf,
+            gain=camera["calcium"].draw(ink),
         )
         image = image + sum_vessels(insertions) * inside
-        mask, seen = judge(image, insertions, curve, noise, spacing_mm, inside)
-        image = image + sum_calcium(insertions) * inside
-    pixels = characteristic(image, *curve) + noise
-    if look == "film":
+        masks, seen = judge(image, insertions, curve, noise, spacing_mm, inside)
+        mask = np.logical_or.reduce([mask, *masks])
+        calcium = sum_calcium(insertions) * inside
+        faint = (calcium > FAINT_GREY) & ~mask
+        image = image + calcium
+    if background is None:
+        pixels = characteristic(image, *curve)
+        pixels += noise * grain_strength(pixels)
+    else:
+        pixels = background + characteristic(image, *curve) - characteristic(tissue_only, *curve)
+    if look == "film" and background is None:
         pixels = blemish(pixels, spacing_mm, device)
     if border:
         pixels = np.where(border.where, border.grey, pixels)
-    return SimulatedCrop(np.clip(pixels, 0, 1), mask, seen)
+    hidden = tuple(token for token in tokens if token not in seen)
+    return SimulatedCrop(np.clip(pixels, 0, 1), mask, seen, faint, hidden, masks)
 
 
 def draw_insertions(
@@ -186,7 +226,7 @@ def judge(
     noise: np.ndarray,
     spacing_mm: float,
     inside: np.ndarray,
-) -> tuple[np.ndarray, tuple[str, ...]]:
+) -> tuple[tuple[np.ndarray, ...], tuple[str, ...]]:
     """Judge which calcium an eye can see: its contrast on the film must clear both limits of the parameter table.
 
     Parameters
@@ -197,23 +237,23 @@ def judge(
 
     Returns
     -------
-    mask (H, W) bool of visible calcium; the tokens that are visible
+    (H, W) bool of visible calcium for each visible token; these tokens
     """
     without = characteristic(image, *curve)
     bare = without + noise
     fine = bare - ndimage.gaussian_filter(bare, 0.4 / spacing_mm, truncate=2)
     # The spread of fine structure where the calcium lies: the eye's noise.
-    local = np.sqrt(ndimage.uniform_filter(fine**2, max(3, round(4 / spacing_mm))))
+    local = np.sqrt(np.maximum(ndimage.uniform_filter(fine**2, max(3, round(4 / spacing_mm))), 0))
     limit = np.maximum(VISIBLE_GREY, VISIBLE_SIGMA * local)
-    seen, mask = [], np.zeros(image.shape, bool)
+    seen, masks = [], []
     for one in insertions:
         shown = (characteristic(image + one.contrast * inside, *curve) - without) / limit
         # A few pixels above the limit may be chance; the eye needs a share of what was drawn to name its kind.
         drawn = np.count_nonzero(one.contrast > 0.25 * one.contrast.max())
         if np.count_nonzero(shown > 1) >= max(4, 0.15 * drawn):
             seen.append(one.token)
-            mask |= shown > 0.5
-    return mask, tuple(seen)
+            masks.append(shown > 0.5)
+    return tuple(masks), tuple(seen)
 
 
 def _middle(inside: np.ndarray, rng: np.random.Generator) -> np.ndarray:

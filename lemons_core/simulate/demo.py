@@ -29,7 +29,7 @@ from lemons_core.simulate.published import ROWS
 from lemons_core.simulate.shots import SAME_FILE, choose_shots
 
 MARKER = "SIMULATED.json"
-RECIPE = 1  # raise it when the pictures change, so that an old set on disk is made anew
+RECIPE = 2  # raise it when the pictures change, so that an old set on disk is made anew
 
 
 def write_demo(

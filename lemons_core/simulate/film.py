@@ -8,6 +8,7 @@ from scipy import ndimage
 from lemons_core.simulate.parameters import DIGITAL, FILM, FINE_MM, SCENE, Range
 from lemons_core.simulate.shapes import TAU, stamp_spheres, wander
 
+GRAIN_MM = 0.1  # the spacing at which the table gives the noise
 LOOKS: dict[str, dict[str, Range]] = {"film": FILM, "digital": DIGITAL}
 
 
@@ -31,18 +32,23 @@ def characteristic(image: np.ndarray, gamma: float, gain: float, offset: float) 
     return (x ** np.float32(gamma)).astype(np.float32)
 
 
-def grain(shape: tuple[int, int], rng: np.random.Generator, look: dict[str, Range]) -> np.ndarray:
-    """Noise of the film or detector, (H, W) float32."""
+def grain(shape: tuple[int, int], spacing_mm: float, rng: np.random.Generator, look: dict[str, Range]) -> np.ndarray:
+    """Noise of the film or detector, (H, W) float32: a larger pixel averages over more grains."""
     noise = rng.standard_normal(shape, dtype=np.float32)
     blur = look["grain"].draw(rng)
     if blur > 0.2:
         noise = ndimage.gaussian_filter(noise, blur, truncate=2.5)
         noise /= noise.std()
-    noise *= np.float32(look["noise"].draw(rng))
+    noise *= np.float32(look["noise"].draw(rng) * min(GRAIN_MM / spacing_mm, 1.5))
     if rng.random() < SCENE["streaks"]:
         stripe = rng.standard_normal(max(shape), dtype=np.float32) * np.float32(look["streak"].draw(rng))
         noise += stripe[: shape[0], None] if rng.random() < 0.5 else stripe[None, : shape[1]]
     return noise
+
+
+def grain_strength(pixels: np.ndarray) -> np.ndarray:
+    """How strong noise is at each grey, (H, W) float32: black film and air show little of it."""
+    return np.clip(pixels / np.float32(0.3), 0.3, 1.0)
 
 
 def blemish(
@@ -64,9 +70,9 @@ def blemish(
     if dust_count is None:
         dust_count = FILM["dust_count"].whole(rng) if rng.random() < SCENE["dust"] else 0
     for _ in range(dust_count):
-        grains = int(rng.integers(1, 4))
+        grains = int(rng.integers(1, 6))
         r = FILM["dust_size"].many(rng, grains) / 2
-        spread = rng.random(2) * size + rng.normal(0, 0.07, (grains, 2))
+        spread = rng.random(2) * size + rng.normal(0, 0.09, (grains, 2))
         stamp_spheres(marks, spread / mm, r / mm, FILM["dust"].draw(rng))
     if rng.random() < SCENE["hair"]:
         path, _ = wander(rng, rng.random(2) * size, rng.uniform(0, TAU), rng.uniform(1, 6), step=mm, bend=1.5)

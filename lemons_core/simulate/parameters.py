@@ -34,20 +34,21 @@ FINE_MM = 0.05  # calcium is drawn at this spacing or finer: half the smallest s
 TISSUE: dict[str, Range] = {
     "slope": Range(2.6, 3.4, "", "power spectrum 1/f^slope of mammograms (Burgess 2001, doi:10.1118/1.1355308)"),
     "base": Range(0.28, 0.52, "grey", "fatty tissue on film scans, from dark to well exposed"),
-    "gland": Range(0.10, 0.28, "grey", "fibroglandular tissue is brighter than fat; widest on high-contrast film"),
-    "texture": Range(0.012, 0.029, "grey", "standard deviation of the cloudy texture within one tissue"),
-    "fibre": Range(0.006, 0.018, "grey", "standard deviation of the oriented streaks"),
+    "gland": Range(0.06, 0.24, "grey", "fibroglandular tissue is brighter than fat; widest on high-contrast film"),
+    "texture": Range(0.006, 0.019, "grey", "standard deviation of the cloudy texture within one tissue"),
+    "fibre": Range(0.004, 0.012, "grey", "standard deviation of the oriented streaks"),
     "fibre_stretch": Range(1.8, 4.0, "", "length to width of the streaks: they run along the ducts"),
-    "ligament": Range(0.012, 0.045, "grey", "Cooper's ligaments stay below most calcium, yet cross and add up"),
+    "ligament": Range(0.008, 0.032, "grey", "Cooper's ligaments stay below most calcium, yet cross and add up"),
+    "strand": Range(0.004, 0.026, "grey", "the fine net of septa and small vessels, fitted to a normal film at 0.1 mm"),
     "ligament_width": Range(0.12, 0.45, "mm", "thin sheets seen edge-on"),
     "ligament_length": Range(4, 20, "mm", "from one fat lobule to across the picture"),
     "ligaments": Range(0, 7, "per 4 cm2", "few in dense tissue, a net in fat"),
     "duct_width": Range(0.5, 2.0, "mm", "ducts near the nipple are wider"),
-    "duct": Range(0.010, 0.030, "grey", "faint bands"),
+    "duct": Range(0.006, 0.020, "grey", "faint bands"),
     "vessel_width": Range(0.6, 2.4, "mm", "breast arteries; the same as those that calcify"),
-    "vessel": Range(0.020, 0.055, "grey", "a vessel without calcium is a soft band"),
+    "vessel": Range(0.008, 0.032, "grey", "a vessel without calcium is a soft band"),
     "spot_width": Range(0.6, 2.2, "mm", "a vessel seen end-on: round, but soft and faint"),
-    "spot": Range(0.020, 0.055, "grey", "up to the strongest peaks of normal tissue, 0.05"),
+    "spot": Range(0.008, 0.040, "grey", "up to the strongest peaks of normal tissue, 0.05"),
     "lobule_width": Range(1.5, 6.0, "mm", "dark round fat lobules within gland"),
     "lobule": Range(0.02, 0.09, "grey", "fat shows through the gland around it"),
     "gradient": Range(0.0, 0.12, "grey", "thickness and exposure change across a picture"),
@@ -61,9 +62,9 @@ GLAND_SHARE: dict[int, Range] = {
 }
 # The share of pictures with each distractor. It is the same with and without calcium, so that none tells the label.
 SCENE: dict[str, float] = {
-    "breast_edge": 0.10,
+    "breast_edge": 0.14,
     "pectoral_edge": 0.10,
-    "film_edge": 0.06,
+    "film_edge": 0.10,
     "skin_fold": 0.06,
     "scratch": 0.10,
     "streaks": 0.15,
@@ -76,13 +77,18 @@ SCENE: dict[str, float] = {
 }
 FILM: dict[str, Range] = {
     "psf": Range(0.05, 0.10, "mm", "sigma of screen, focal spot and digitiser together: 2-4 lp/mm at half contrast"),
-    "noise": Range(0.003, 0.014, "grey", "grain and digitiser; 0.009 is measured on a scan at 0.1 mm, tissue included"),
+    "noise": Range(
+        0.002, 0.010, "grey", "grain and digitiser; on a scan at 0.1 mm 0.009 is measured with the tissue in it"
+    ),
     "grain": Range(0.3, 0.9, "px", "correlation of the noise: film grain and digitiser aperture"),
     "gamma": Range(0.75, 1.35, "", "characteristic curve of film, local slope"),
+    "calcium": Range(
+        0.55, 1.2, "of the contrast", "thick breasts and high voltage leave less: .06 on one film set, .13 on another"
+    ),
     "gain": Range(0.75, 1.25, "", "contrast differs between films, screens and digitisers"),
     "offset": Range(-0.10, 0.10, "grey", "exposure differs between films"),
-    "dust_size": Range(0.05, 0.22, "mm", "dust lies on the film: small and perfectly sharp"),
-    "dust": Range(0.10, 0.50, "grey", "dust is white whatever lies below"),
+    "dust_size": Range(0.05, 0.30, "mm", "dust lies on the film: small and perfectly sharp; a few grains may clot"),
+    "dust": Range(0.10, 0.95, "grey", "dust is white whatever lies below"),
     "dust_count": Range(1, 3, "", "lone specks; more than three would read as a group"),
     "scratch": Range(0.04, 0.25, "grey", "thin straight or slightly bent lines, sharp"),
     "streak": Range(0.002, 0.008, "grey", "rows or columns of the digitiser"),
@@ -100,7 +106,7 @@ VIEW: dict[str, Range] = {
     "width": Range(110, 130, "mm", "as above"),
     "depth": Range(0.62, 0.88, "of the width", "from the chest wall to the nipple"),
     "fade": Range(12, 32, "mm", "the breast thins towards its skin, and film shows it ever darker"),
-    "muscle": Range(0.06, 0.20, "grey", "the pectoral muscle is brighter than fat"),
+    "muscle": Range(0.02, 0.12, "grey", "the pectoral muscle is brighter than fat"),
     "dust": Range(8, 30, "", "specks on a whole film, most of them seen on the black"),
     "margin": Range(1.2, 2.0, "mm", "a reader's outline stays clear of the calcium"),
 }
@@ -119,20 +125,20 @@ _PER_MM = Range(0.35, 0.65, "grey/mm", "fitted to peak against width on film")
 _BRIGHT = Range(0.45, 0.80, "grey/mm", "larger deposits are pure and dense; up to 0.6 grey in all")
 CALCIUM: dict[str, dict[str, Range]] = {
     "AMORPHOUS": {
-        "count": Range(12, 70, "", "too many and too small to count"),
+        "count": Range(8, 70, "", "too many and too small to count"),
         "diameter": Range(0.10, 0.30, "mm", "below what film resolves, hence without shape"),
         "contrast": Range(0.50, 0.95, "grey/mm", "hazy: 0.02-0.07 after blur, just above normal peaks"),
-        "blur": Range(0.08, 0.20, "mm", "indistinct margins"),
+        "blur": Range(0.12, 0.25, "mm", "indistinct margins"),
         "extent": Range(3.0, 9.0, "mm", "a group"),
     },
     "PLEOMORPHIC": {
-        "count": Range(5, 30, "", "five or more in a group"),
+        "count": Range(5, 60, "", "five or more in a group, a hundred where a duct system is full"),
         "diameter": Range(0.20, 0.80, "mm", "fine pleomorphic to coarse heterogeneous"),
         "contrast": Range(0.35, 0.75, "grey/mm", "brightness differs from speck to speck"),
         "extent": Range(3.0, 13.0, "mm", "a group"),
     },
     "PUNCTATE": {
-        "count": Range(5, 22, "", "a group of dots"),
+        "count": Range(5, 45, "", "a group of dots"),
         "diameter": Range(0.25, 0.50, "mm", "round and below 0.5 mm by definition"),
         "contrast": Range(0.40, 0.75, "grey/mm", "fitted to peak against width on film"),
         "extent": Range(3.0, 11.0, "mm", "a group"),
@@ -212,8 +218,9 @@ SATURATION: dict[str, float] = {"small": 0.45, "large": 0.60}  # highest contras
 LARGE = frozenset({"COARSE", "DYSTROPHIC", "EGGSHELL", "LARGE_RODLIKE", "LUCENT_CENTERED", "ROUND_AND_REGULAR"})
 
 # An insertion counts when an eye can see it: its peak is above both limits.
-VISIBLE_GREY = 0.03  # the median peak of normal tissue; below it nothing stands out
-VISIBLE_SIGMA = 3.0  # times the local standard deviation of fine structure and noise
+VISIBLE_GREY = 0.02  # faint peaks of normal tissue on film; below it nothing stands out
+FAINT_GREY = 0.004  # below this an insertion has left no trace at all
+VISIBLE_SIGMA = 4.0  # times the local deviation of fine structure and noise; an eye needs 3 to 5 (Rose 1948)
 
 
 def parameter_table() -> list[dict[str, str | float]]:

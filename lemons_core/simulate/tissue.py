@@ -28,17 +28,19 @@ def power_noise(
     angle: float = 0.0,
     stretch: float = 1.0,
     longest_mm: float = 40.0,
+    smooth: bool = False,
 ) -> np.ndarray:
     """Noise with a power spectrum of 1/f^slope, mean 0 and standard deviation 1.
 
     `stretch` > 1 draws the texture out along `angle` (radians, from the columns' axis). Structure longer than
-    `longest_mm` is not made stronger, so that a whole view keeps the contrast of a crop.
+    `longest_mm` is not made stronger, so that a whole view keeps the contrast of a crop. A `smooth` field has nothing
+    finer than four pixels and costs a quarter.
 
     Returns
     -------
     (H, W) float32
     """
-    if min(shape) * spacing_mm > WHOLE_MM and spacing_mm < HALVE_BELOW_MM:
+    if smooth or (min(shape) * spacing_mm > WHOLE_MM and spacing_mm < HALVE_BELOW_MM):
         half = (shape[0] // 2 + 1, shape[1] // 2 + 1)
         field = power_noise(half, spacing_mm * 2, slope, rng, angle=angle, stretch=stretch, longest_mm=longest_mm)
         return enlarge(field, shape)
@@ -94,17 +96,21 @@ def tissue(
         shape, spacing_mm, slope - 0.4, rng, angle=angle, stretch=TISSUE["fibre_stretch"].draw(rng), longest_mm=12
     )
     whole = gland_where is not None
-    coarse = power_noise(shape, spacing_mm, 3.8, rng, longest_mm=60 if whole else 25) + 0.35 * cloud + 0.25 * streak
+    coarse = (
+        power_noise(shape, spacing_mm, 3.8, rng, longest_mm=60 if whole else 25, smooth=True)
+        + 0.12 * cloud
+        + 0.3 * streak
+    )
     if gland_where is not None:
-        coarse = 0.9 * coarse + 2.2 * gland_where.astype(np.float32)
+        coarse = 1.5 * coarse + 1.8 * gland_where.astype(np.float32)
     share = GLAND_SHARE[density].draw(rng)
     inner = coarse if gland_where is None else coarse[gland_where > -1]
     gland = ndimage.gaussian_filter(coarse, 0.2 / spacing_mm, truncate=2) - np.float32(
         np.quantile(inner[::7], 1 - share)
     )
     # A mammogram is a projection: sheets of gland at several depths add up, so that few borders are sharp.
-    second = power_noise(shape, spacing_mm, slope + 0.3, rng, angle=angle, stretch=1.5, longest_mm=25)
-    steep = np.float32(rng.uniform(1.2, 4.5))
+    second = power_noise(shape, spacing_mm, slope + 0.3, rng, angle=angle, stretch=1.5, longest_mm=25, smooth=True)
+    steep = np.float32(np.exp(rng.uniform(*np.log((1.5, 4.0) if whole else (0.6, 3.0)))))
     gland = np.float32(0.6) / (1 + np.exp(-steep * gland)) + np.float32(0.4) / (
         1 + np.exp(-steep * (0.6 * gland + 0.7 * second))
     )
@@ -112,15 +118,7 @@ def tissue(
     out += np.float32(TISSUE["texture"].draw(rng)) * cloud * (0.6 + 0.4 * gland)
     out += np.float32(TISSUE["fibre"].draw(rng)) * streak
 
-    # The zero lines of a smooth field make a net of thin curved sheets like Cooper's ligaments; streaks break it.
-    net = power_noise(shape, spacing_mm, 3.3, rng, angle=angle, stretch=1.6, longest_mm=10)
-    ridge = np.clip(1 - np.abs(net) / np.float32(rng.uniform(0.05, 0.12)), 0, None)
-    out += (
-        np.float32(TISSUE["ligament"].draw(rng))
-        * ridge
-        * np.clip(streak + np.float32(0.5), 0, 1.6)
-        * (1.1 - 0.8 * gland)
-    )
+    out += _strands(shape, spacing_mm, rng, angle) * (1.15 - 0.6 * gland)
 
     size = np.array(shape) * spacing_mm
     paths: list[Path] = []
@@ -130,12 +128,29 @@ def tissue(
         points, _ = wander(rng, rng.random(2) * size, heading, length, step=spacing_mm * 0.7, bend=rng.uniform(0, 0.5))
         fade = np.sin(np.linspace(0, np.pi, len(points))) ** 0.5
         paths.append((points, TISSUE["ligament_width"].draw(rng), TISSUE["ligament"].draw(rng) * fade))
-    for _ in range(int(rng.poisson(0.2 * area if whole else 0.6 * area))):
+    for _ in range(int(rng.poisson(0.04 * area if whole else 0.4 * area))):
         _dark_lobule(out, spacing_mm, rng, size)
     add_lines(out, spacing_mm, paths, 0.1)
     slant = rng.normal(size=2) * TISSUE["gradient"].draw(rng) / 2
     out += np.linspace(-slant[0], slant[0], shape[0], dtype=np.float32)[:, None]
     out += np.linspace(-slant[1], slant[1], shape[1], dtype=np.float32)[None, :]
+    return out
+
+
+def _strands(shape: tuple[int, int], spacing_mm: float, rng: np.random.Generator, angle: float) -> np.ndarray:
+    """The net of thin curved strands that film shows everywhere: ligaments, septa, small vessels; (H, W) float32.
+
+    Where a smooth field crosses zero it makes long curved lines, thin where it is steep. Several such nets, coarse and
+    fine, each strong in some places only, lie over each other as in a projection.
+    """
+    out = np.zeros(shape, np.float32)
+    for longest in rng.choice([3.0, 5.0, 8.0, 14.0], 3, replace=False):
+        heading = rng.normal(angle, 0.7)
+        stretch = rng.uniform(1.5, 4.0)
+        net = power_noise(shape, spacing_mm, 5.5, rng, angle=heading, stretch=stretch, longest_mm=longest, smooth=True)
+        ridge = np.clip(1 - np.abs(net) / np.float32(rng.uniform(0.10, 0.45)), 0, None)
+        where = power_noise(shape, spacing_mm, 3.0, rng, longest_mm=8.0, smooth=True)
+        out += np.float32(TISSUE["strand"].draw(rng)) * ridge * np.clip(where * 0.8 + np.float32(0.5), 0, 2)
     return out
 
 
@@ -147,7 +162,7 @@ def _dark_lobule(out: np.ndarray, spacing_mm: float, rng: np.random.Generator, s
     ys, xs = (slice(max(int(c) - reach, 0), int(c) + reach) for c in (y, x))
     yy, xx = np.ogrid[ys.start : min(ys.stop, out.shape[0]), xs.start : min(xs.stop, out.shape[1])]
     dist = np.hypot((yy - y) * rng.uniform(0.7, 1.0), (xx - x) * rng.uniform(0.7, 1.0)) / radius
-    out[ys, xs] -= (TISSUE["lobule"].draw(rng) / (1 + np.exp(np.minimum((dist - 1) * 9, 30)))).astype(np.float32)
+    out[ys, xs] -= (TISSUE["lobule"].draw(rng) / (1 + np.exp(np.minimum((dist - 1) * 5, 30)))).astype(np.float32)
 
 
 def distractors(shape: tuple[int, int], spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
@@ -205,7 +220,8 @@ def edges(image: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> tup
         long = float(np.hypot(*size))
         points, _ = wander(rng, rng.random(2) * size, rng.uniform(0, TAU), long, step=spacing_mm, bend=0.3)
         image = image.astype(np.float32)
-        add_lines(image, spacing_mm, [(points, rng.uniform(0.4, 1.5), rng.uniform(0.04, 0.12))], 0.1)
+        fade = np.sin(np.linspace(0, np.pi, len(points))) ** 0.7
+        add_lines(image, spacing_mm, [(points, rng.uniform(0.4, 1.5), rng.uniform(0.03, 0.10) * fade)], 0.2)
     return image.astype(np.float32), inside
 
 
@@ -218,7 +234,7 @@ def breast_edge(
     Returns the picture and where calcium may lie.
     """
     reach_mm = rng.uniform(6, 16) if reach_mm is None else reach_mm
-    fade = np.clip(depth_mm / np.float32(reach_mm), 0, 1) ** np.float32(rng.uniform(0.35, 0.7))
+    fade = np.clip(depth_mm / np.float32(reach_mm), 0, 1) ** np.float32(rng.uniform(0.25, 0.7))
     skin = np.exp(-(((depth_mm - 0.7) / 0.6) ** 2)) * np.float32(rng.uniform(0.01, 0.05))
     dark = np.float32(rng.uniform(0.01, 0.06))
     image = np.where(depth_mm > 0, dark + (image - dark) * fade + skin, dark)

@@ -11,7 +11,7 @@ from scipy.spatial import ConvexHull
 
 from lemons_core.simulate.crop import check_words, draw_insertions, judge, sum_calcium, sum_vessels
 from lemons_core.simulate.film import LOOKS, blemish, characteristic, grain
-from lemons_core.simulate.parameters import ROOM_MM, VIEW
+from lemons_core.simulate.parameters import FILM, ROOM_MM, VIEW
 from lemons_core.simulate.tissue import breast_edge, distractors, enlarge, tissue
 
 COARSE_MM = 0.8  # shapes of the whole breast are computed on this grid
@@ -102,7 +102,7 @@ def simulate_view(
     image, inside = breast_edge(image, depth, scene, reach_mm=VIEW["fade"].draw(scene))
     curve = camera["gamma"].draw(device), camera["gain"].draw(device), camera["offset"].draw(device) / 2
     # Where no breast lies the film is black, and black film shows no grain.
-    noise = grain(shape, device, camera) * np.clip(0.15 + depth / 4, 0.15, 1).astype(np.float32)
+    noise = grain(shape, spacing_mm, device, camera) * np.clip(0.15 + depth / 4, 0.15, 1).astype(np.float32)
     psf = camera["psf"].draw(device)
 
     masks, tokens = [], []
@@ -177,7 +177,7 @@ def _pectoral(image: np.ndarray, spacing_mm: float, rng: np.random.Generator) ->
     bulge = np.float32(rng.uniform(0, 0.12)) * np.sin(np.pi * np.clip(y / np.float32(low), 0, 1))
     inside = (1 - y / np.float32(low) - x / np.float32(wide) + bulge) * np.float32(wide * spacing_mm)  # about mm
     edge = 1 / (1 + np.exp(np.clip(-inside / np.float32(rng.uniform(0.4, 1.5)), -30, 30)))
-    muscle = np.quantile(image[::9, ::9], 0.6) + VIEW["muscle"].draw(rng) + 0.4 * (image - image[::9, ::9].mean())
+    muscle = np.quantile(image[::9, ::9], 0.6) + VIEW["muscle"].draw(rng) + 0.7 * (image - image[::9, ::9].mean())
     return (image * (1 - edge) + muscle * edge).astype(np.float32)
 
 
@@ -199,6 +199,7 @@ def _insert(
     part, allowed = image[ys, xs], inside[ys, xs]
     middle = np.array([y - ys.start, x - xs.start]) * spacing_mm
     whole = np.zeros(image.shape, bool)
+    gain = FILM["calcium"].draw(rng)
     for attempt in range(5):
         insertions = draw_insertions(
             lesion.tokens,
@@ -210,14 +211,14 @@ def _insert(
             room_mm=room,
             psf_mm=psf_mm,
             heading=rng.normal(0, 0.4),  # the nipple lies to the right before any flip
-            gain=1.4**attempt,
+            gain=gain * 1.4**attempt,
         )
         vessels = part + sum_vessels(insertions) * allowed
-        mask, seen = judge(vessels, insertions, curve, noise[ys, xs], spacing_mm, allowed)
+        masks, seen = judge(vessels, insertions, curve, noise[ys, xs], spacing_mm, allowed)
         if len(seen) == len(lesion.tokens):
             break
     image[ys, xs] = vessels + sum_calcium(insertions) * allowed
-    whole[ys, xs] = mask
+    whole[ys, xs] = np.logical_or.reduce([np.zeros(part.shape, bool), *masks])
     return whole, seen
 
 
