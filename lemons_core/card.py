@@ -27,6 +27,9 @@ class ModelCard:
     simulated : True when no real image was seen
     training : settings and the seed
     metrics : held-out results; every entry names its n
+    temperature : label -> what its logit is divided by before the sigmoid, fitted on validation data; 1 when absent
+    abstain : label -> [low, high], the band of probabilities in which the honest answer is "not sure"; chosen on
+        validation data so that the answers outside it are wrong at most as often as `training` states
     """
 
     name: str
@@ -41,6 +44,8 @@ class ModelCard:
     created: str = ""
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
+    temperature: dict[str, float] = field(default_factory=dict)
+    abstain: dict[str, list[float]] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
     sha256: str = ""
 

@@ -18,10 +18,14 @@ class Settings:
 
     data : root folder of the user's own collection (LEMONS_DATA), or None for the simulated demo data
     cache : folder for the demo data and other work files (LEMONS_CACHE, else the user's cache folder)
+    model : folder of the image model in use (LEMONS_MODEL, else the shipped one)
+    runs : folder for the training runs that the app starts and shows (LEMONS_RUNS, else `runs` in the cache)
     """
 
     data: Path | None
     cache: Path
+    model: Path
+    runs: Path
 
     @property
     def demo(self) -> Path:
@@ -32,9 +36,14 @@ def read_settings() -> Settings:
     """Read the environment anew, so that a test or a shell can change it at any time."""
     data = os.environ.get("LEMONS_DATA", "").strip()
     cache = os.environ.get("LEMONS_CACHE", "").strip()
+    model = os.environ.get("LEMONS_MODEL", "").strip()
+    runs = os.environ.get("LEMONS_RUNS", "").strip()
+    work = Path(cache).expanduser() if cache else _user_cache() / "know-your-lemons"
     return Settings(
         data=Path(data).expanduser() if data else None,
-        cache=Path(cache).expanduser() if cache else _user_cache() / "know-your-lemons",
+        cache=work,
+        model=Path(model).expanduser() if model else SHIPPED_MODEL,
+        runs=Path(runs).expanduser() if runs else work / "runs",
     )
 
 

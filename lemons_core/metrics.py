@@ -35,6 +35,11 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
+def share(successes: int, n: int) -> Interval | None:
+    """A share with Wilson's 95 % interval, [value, low, high]; None of nothing."""
+    return [successes / n, *wilson(successes, n)] if n else None
+
+
 def auc(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Area under the ROC curve; ties count half. nan when only one class is present."""
     positive, negative = _by_score(*_checked(labels, probabilities))
@@ -142,14 +147,16 @@ def score(
     codes, _ = pd.factorize(np.asarray(patients, dtype=object))
     if len(codes) != len(labels) or (codes < 0).any():
         raise DataError("Every prediction needs a patient", where=f"{len(labels)} predictions")
-    draws = np.concatenate(list(_replicates(labels, probabilities, codes, threshold, replicates, seed)))
-    low, high = _quantiles(draws)
+    people = int(codes.max()) + 1
+    low, high = quantiles(
+        replicate(labels, probabilities, codes, people=people, threshold=threshold, replicates=replicates, seed=seed)
+    )
     positive, negative = _by_score(labels, probabilities)
     values = _figures(positive[None], negative[None], probabilities, threshold)[0]
-    triple = [_numbers(v, lo, hi) for v, lo, hi in zip(values, low, high, strict=True)]
+    triple = [interval(v, lo, hi) for v, lo, hi in zip(values, low, high, strict=True)]
     return {
         "n": len(labels),
-        "patients": int(codes.max()) + 1,
+        "patients": people,
         "auc": triple[0],
         "average_precision": triple[1],
         "accuracy": triple[2],
@@ -161,29 +168,6 @@ def score(
         "brier": brier(labels, probabilities),
         "ece": ece(labels, probabilities),
     }
-
-
-def score_labels(
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    patients: Sequence[str] | np.ndarray | pd.Series,
-    names: Sequence[str],
-    **options: float,
-) -> dict[str, dict[str, object]]:
-    """`score` for each column of a multi-label table.
-
-    Parameters
-    ----------
-    labels : (N, L) of 0, 1, or nan where the label is not known (those rows are left out of that column)
-    probabilities : (N, L)
-    names : the L labels
-    """
-    patients = np.asarray(patients, dtype=object)
-    result = {}
-    for name, label, probability in zip(names, np.asarray(labels, float).T, np.asarray(probabilities).T, strict=True):
-        known = ~np.isnan(label)
-        result[name] = score(label[known], probability[known], patients[known], **options)  # type: ignore[arg-type]
-    return result
 
 
 def _checked(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -203,28 +187,46 @@ def _by_score(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray
     return np.bincount(place, weights=labels), np.bincount(place, weights=1 - labels)
 
 
-def _replicates(
-    labels: np.ndarray, probabilities: np.ndarray, codes: np.ndarray, threshold: float, replicates: int, seed: int
-) -> Iterator[np.ndarray]:
-    """Figures of bootstrap draws, some (B, 5) at a time.
+def draw_patients(people: int, *, replicates: int, seed: int, width: int = 1) -> Iterator[np.ndarray]:
+    """How often each patient is drawn in each bootstrap replicate: (B, people) float, some replicates at a time.
 
-    A draw only changes how often each patient counts, so it is one row of a matrix product: times drawn (B, patients)
-    by counts at each score (patients, scores). That is 1000 replicates for the price of a few.
+    width : cells that each patient's row of figures will take, so that memory stays bounded
+    """
+    rng = np.random.default_rng(seed)
+    step = max(1, _CHUNK // max(people, width))
+    for start in range(0, replicates, step):
+        size = min(step, replicates - start)
+        drawn = rng.integers(0, people, size=(size, people)) + people * np.arange(size)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=size * people).reshape(size, people).astype(float)
+
+
+def replicate(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    codes: np.ndarray,
+    *,
+    people: int,
+    threshold: float = 0.5,
+    replicates: int = 1000,
+    seed: int = 0,
+) -> np.ndarray:
+    """AUC, average precision, accuracy, sensitivity, specificity of bootstrap draws, (replicates, 5).
+
+    A draw only changes how often each patient counts, so it is one row of a matrix product: times drawn (B, people)
+    by counts at each score (people, scores). That is 1000 replicates for the price of a few.
+
+    codes : (N,) whose row it is, 0 to people - 1
     """
     from scipy.sparse import csr_array
 
     levels, place = np.unique(probabilities, return_inverse=True)
-    people = int(codes.max()) + 1
     shape = (people, len(levels))
     positive = csr_array((labels, (codes, place)), shape=shape).T.tocsr()
     negative = csr_array((1 - labels, (codes, place)), shape=shape).T.tocsr()
-    rng = np.random.default_rng(seed)
-    step = max(1, _CHUNK // max(shape))
-    for start in range(0, replicates, step):
-        size = min(step, replicates - start)
-        drawn = rng.integers(0, people, size=(size, people)) + people * np.arange(size)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=size * people).reshape(size, people).T.astype(float)
-        yield _figures((positive @ times).T, (negative @ times).T, levels, threshold)
+    drawn = draw_patients(people, replicates=replicates, seed=seed, width=len(levels))
+    return np.concatenate(
+        [_figures((positive @ times.T).T, (negative @ times.T).T, levels, threshold) for times in drawn]
+    )
 
 
 def _figures(positive: np.ndarray, negative: np.ndarray, scores: np.ndarray, threshold: float) -> np.ndarray:
@@ -250,7 +252,7 @@ def _average_precision(positive: np.ndarray, negative: np.ndarray) -> np.ndarray
         return (positive[:, ::-1] * tp / called).sum(1) / positive.sum(1)
 
 
-def _quantiles(draws: np.ndarray) -> tuple[list[float], list[float]]:
+def quantiles(draws: np.ndarray) -> tuple[list[float], list[float]]:
     """2.5 % and 97.5 % of each column; draws without one of the classes are left out."""
     bounds = []
     for column in draws.T:
@@ -260,5 +262,6 @@ def _quantiles(draws: np.ndarray) -> tuple[list[float], list[float]]:
     return low.tolist(), high.tolist()
 
 
-def _numbers(value: float, low: float, high: float) -> Interval | None:
+def interval(value: float, low: float, high: float) -> Interval | None:
+    """[value, low, high], or None where one of them is not defined."""
     return [float(value), float(low), float(high)] if np.isfinite([value, low, high]).all() else None

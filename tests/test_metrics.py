@@ -11,10 +11,10 @@ from lemons_core.metrics import (
     ece,
     reliability,
     score,
-    score_labels,
     thresholds,
     wilson,
 )
+from lemons_core.metrics_labels import average_labels, score_answers, score_labels, score_single
 
 LABELS = np.array([1, 0, 1, 0, 1.0])
 SCORES = np.array([0.9, 0.8, 0.8, 0.3, 0.2])
@@ -110,6 +110,64 @@ def test_score_labels_leaves_unknown_out() -> None:
     both[:100, 1] = np.nan
     figures = score_labels(both, np.stack([p, p], axis=1), patients, ["a", "b"], replicates=50)
     assert [figures[name]["n"] for name in "ab"] == [300, 200]
+
+
+def test_a_label_that_is_known_of_no_row_is_left_out() -> None:
+    labels, p, patients = made_up()
+    both = np.stack([labels, np.full(300, np.nan)], axis=1)
+    assert list(score_labels(both, np.stack([p, p], axis=1), patients, ["a", "b"], replicates=50)) == ["a"]
+
+
+def test_averages_by_hand() -> None:
+    """Label a is told perfectly, label b backwards: 1 and 0 average to 0.5; together they are 4 x 4 pairs."""
+    labels = np.array([[1, 0], [1, 0], [0, 1], [0, 1.0]])
+    p = np.array([[0.9, 0.8], [0.7, 0.6], [0.3, 0.2], [0.1, 0.05]])
+    found = average_labels(labels, p, list("abcd"), replicates=200)
+    assert found["macro_average"]["auc"][0] == pytest.approx(0.5)
+    # positives .9 .7 .2 .05, negatives .8 .6 .3 .1: won 4 + 3 + 1 + 0 of 16
+    assert found["micro_average"]["auc"][0] == pytest.approx(0.5)
+    one = average_labels(labels[:, :1], p[:, :1], list("abcd"), replicates=200)
+    assert one["macro_average"]["auc"][0] == one["micro_average"]["auc"][0] == 1
+
+
+def test_averages_leave_out_what_is_not_known_and_labels_of_one_class() -> None:
+    labels, p, patients = made_up()
+    alone = average_labels(labels[:, None], p[:, None], patients, replicates=100)
+    wide = np.stack([labels, np.full(300, np.nan), np.zeros(300)], axis=1)
+    found = average_labels(wide, np.stack([p, p, p], axis=1), patients, replicates=100)
+    assert found["macro_average"] == alone["macro_average"]
+    assert alone["macro_average"]["auc"] == pytest.approx(score(labels, p, patients, replicates=100)["auc"])
+    none = average_labels(np.zeros((4, 2)), np.full((4, 2), 0.1), list("abcd"))
+    assert none["macro_average"]["auc"] is None and none["micro_average"]["auc"] is None
+
+
+def test_one_class_a_row_by_hand() -> None:
+    reference, found = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 1, 0])
+    figures = score_single(reference, found, list("aabbcc"), ["x", "y", "z", "never"], replicates=100)
+    assert figures["confusion"] == [[2, 1, 0, 0], [0, 2, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+    assert figures["accuracy"] == pytest.approx([4 / 6, *wilson(4, 6)])
+    assert figures["macro_recall"] == pytest.approx((2 / 3 + 1 + 0) / 3), "a class that never occurs has no recall"
+    low, high = figures["macro_recall_interval"]
+    assert low <= figures["macro_recall"] <= high
+
+
+def test_interval_of_accuracy_knows_that_rows_of_a_patient_agree() -> None:
+    rng = np.random.default_rng(0)
+    reference, patients = np.zeros(400, int), np.repeat(np.arange(100), 4).astype(str)
+    found = np.repeat(rng.random(100) < 0.3, 4).astype(int)  # all four rows of a patient right, or all wrong
+    figures = score_single(reference, found, patients, ["x", "y"])
+    by_row, by_patient = figures["accuracy"][1:], figures["accuracy_by_patient"]
+    assert by_patient[1] - by_patient[0] > 1.6 * (by_row[1] - by_row[0])
+
+
+def test_answers_outside_the_band() -> None:
+    labels, p = np.array([0, 1, 1, 0, 1, np.nan]), np.array([0.1, 0.2, 0.4, 0.6, 0.9, 0.5])
+    every = score_answers(labels, p, None)
+    assert every["coverage"][0] == 1 and every["error"][0] == pytest.approx(3 / 5)
+    some = score_answers(labels, p, [0.4, 0.6])
+    assert some["coverage"] == pytest.approx([3 / 5, *wilson(3, 5)]), "the edges belong to the band"
+    assert some["error"] == pytest.approx([1 / 3, *wilson(1, 3)])
+    assert score_answers(labels, p, [0.0, 1.0])["error"] is None
 
 
 @pytest.mark.parametrize(

@@ -4,19 +4,18 @@ import csv
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 from uuid import uuid4
 
 import pandas as pd
-from joblib import Parallel, delayed
 
-from lemons_core import extras
 from lemons_core.collection import Collection
 from lemons_core.convert.one import PART, Task, convert_one
 from lemons_core.errors import DataError
+from lemons_core.pool import run_many
 
 KINDS = ("crop", "view", "mask")
 MANIFEST, JOURNAL, FAILURES = "manifest.parquet", "journal.jsonl", "failures.csv"
@@ -108,7 +107,8 @@ def convert_collection(
         kept = len(wanted) - len(tasks)
         failures: list[tuple[str, str]] = []
         with (out / JOURNAL).open("a", encoding="utf-8") as journal:
-            for number, (file, result) in enumerate(_run(tasks, jobs, dask), start=1):
+            # Threads do: packing, hashing and reading leave Python's lock to the others, and no process has to start.
+            for number, (file, result) in enumerate(run_many(convert_one, tasks, jobs=jobs, dask=dask), start=1):
                 if "error" in result:
                     failures.append((file, str(result["error"])))
                     done.pop(file, None)
@@ -177,45 +177,6 @@ def _holds(record: _Record | None, task: Task, out: Path, collection: Collection
         return False
     same = all(record[name] == value for name, value in made_from.items())
     return same and task.target.stat().st_size == record["bytes"]
-
-
-def _run(tasks: dict[str, Task], jobs: int, dask: str | None) -> Iterator[tuple[str, dict[str, object]]]:
-    """(name, result) of every task, in the order in which they end."""
-    if not tasks:
-        return iter(())
-    if dask:
-        return _run_on_dask(tasks, dask)
-    work = (delayed(_named)(file, task) for file, task in tasks.items())
-    # Threads do: packing, hashing and reading leave Python's lock to the others, and no process has to start.
-    done: Iterable[tuple[str, dict[str, object]]] = Parallel(
-        n_jobs=min(jobs, len(tasks)), prefer="threads", return_as="generator_unordered", batch_size=1
-    )(work)
-    return iter(done)
-
-
-def _named(file: str, task: Task) -> tuple[str, dict[str, object]]:
-    return file, convert_one(task)
-
-
-def _run_on_dask(tasks: dict[str, Task], address: str) -> Iterator[tuple[str, dict[str, object]]]:
-    """The same function on a cluster; a few tasks a thread are under way, the rest waits here."""
-    distributed = extras.require("distributed", package="distributed", what="A Dask cluster")
-    try:
-        client = distributed.Client(address, timeout="10s")
-    except (OSError, ValueError) as error:
-        todo = "Start a scheduler and workers, and give its address, such as tcp://127.0.0.1:8786."
-        raise DataError("No Dask scheduler answers", where=address, todo=todo) from error
-    with client:
-        waiting = iter(tasks.items())
-        at_once = 3 * max(1, sum(client.nthreads().values()))
-        ended = distributed.as_completed(
-            [client.submit(_named, *item, pure=False) for _, item in zip(range(at_once), waiting, strict=False)]
-        )
-        for future in ended:
-            yield future.result()
-            for item in waiting:
-                ended.add(client.submit(_named, *item, pure=False))
-                break
 
 
 def _done_before(out: Path) -> dict[str, _Record]:

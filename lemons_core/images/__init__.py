@@ -5,10 +5,10 @@ from pathlib import Path
 from .. import config
 from ..errors import ImageError
 from .dicom import read_dicom
-from .picture import NO_SPACING, Picture
+from .picture import COLOUR, LOSSY, NO_SPACING, TURNED, Picture
 from .raster import read_raster, write_png
 
-__all__ = ["IMAGE_SUFFIXES", "NO_SPACING", "Picture", "read_image", "write_png"]
+__all__ = ["COLOUR", "IMAGE_SUFFIXES", "LOSSY", "NO_SPACING", "TURNED", "Picture", "read_image", "write_png"]
 
 # For file choosers only: the type of a file is told by its content.
 IMAGE_SUFFIXES = (".dcm", ".dicom", ".png", ".jpg", ".jpeg", ".tif", ".tiff")

@@ -6,6 +6,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from .header import floats, text
+from .picture import COLOUR
 
 
 def grey_from_stored(stored: np.ndarray, ds: Dataset, notes: list[str], warnings: list[str]) -> np.ndarray:
@@ -144,7 +145,7 @@ def grey_from_rgb(rgb: np.ndarray, high: float, notes: list[str], warnings: list
     colourful = float(np.mean(sample.max(axis=2) - sample.min(axis=2))) > 0.015 * high
     notes.append("colour converted to grey" if colourful else "grey picture stored as colour, converted to grey")
     if colourful:
-        warnings.append("A colour picture: a mammogram is grey.")
+        warnings.append(COLOUR)
     grey = np.zeros(rgb.shape[:2], np.float32)
     for channel, weight in enumerate((0.299, 0.587, 0.114)):
         grey += rgb[..., channel] * np.float32(weight / high)

@@ -19,6 +19,8 @@ from ..terms import Laterality, View
 
 MIN_SIDE = 16
 NO_SPACING = "No pixel spacing is known: sizes in millimetres cannot be given."
+COLOUR = "A colour picture: a mammogram is grey."
+TURNED = "turned as the EXIF orientation asks"
 LOSSY = "Lossy compression: fine calcifications may be altered."
 
 

@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from .grey import grey_from_rgb
-from .picture import LOSSY, NO_SPACING, Picture, check_size, decoding, warn_if_flat
+from .picture import LOSSY, NO_SPACING, TURNED, Picture, check_size, decoding, warn_if_flat
 
 # The plugins are called directly, not through Image.open: its guard against bombs is a global limit of the process,
 # ours is an argument, and no other format can slip in.
@@ -48,7 +48,7 @@ def read_raster(data: bytes, kind: str, where: str, max_pixels: int) -> Picture:
         np.subtract(1, pixels, out=pixels)
         notes.append("inverted: white is zero")
     if turned:
-        notes.append("turned as the EXIF orientation asks")
+        notes.append(TURNED)
     if kind == "JPEG":
         warnings.append(LOSSY)
     if spacing is None:

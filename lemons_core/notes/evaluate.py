@@ -118,9 +118,7 @@ def out_of_sample(
         rows = complete_rows(rows)
         blind = rows.assign(view=pd.Series(pd.NA, index=rows.index, dtype="string"))
         pairs = row_folds(len(rows), count=5, seed=seed)
-        p = cross_predict(
-            blind, features, pairs, kind=kind, settings=ROW_SPLIT_SETTINGS, calibrated=False, seed=seed
-        )
+        p = cross_predict(blind, features, pairs, kind=kind, settings=ROW_SPLIT_SETTINGS, calibrated=False, seed=seed)
         return rows, p
     raise DataError(f"Unknown protocol '{protocol}'", todo=f"Known: {', '.join(PROTOCOLS)}.")
 
@@ -139,9 +137,7 @@ def cross_predict(
     notes = build_notes(rows)
     probabilities = np.full(len(rows), np.nan)
     for train, held in pairs:
-        model = fit_model(
-            rows.iloc[train], features, kind=kind, settings=settings, calibrated=calibrated, seed=seed
-        )
+        model = fit_model(rows.iloc[train], features, kind=kind, settings=settings, calibrated=calibrated, seed=seed)
         probabilities[held] = predict(model, [notes[i] for i in held])
     return probabilities
 

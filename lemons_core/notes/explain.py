@@ -132,9 +132,7 @@ def gain_importance(model: NoteModel) -> pd.DataFrame:
     return table.sort_values("share", ascending=False, ignore_index=True)
 
 
-def permutation_importance(
-    model: NoteModel, table: pd.DataFrame, *, repeats: int = 20, seed: int = 0
-) -> pd.DataFrame:
+def permutation_importance(model: NoteModel, table: pd.DataFrame, *, repeats: int = 20, seed: int = 0) -> pd.DataFrame:
     """How much AUC is lost when one descriptor is shuffled among held-out rows.
 
     Parameters

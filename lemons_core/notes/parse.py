@@ -230,7 +230,9 @@ def _combine(readings: Sequence[Reading]) -> tuple[Note, list[str]]:
             chosen = f"the highest, {values[-1]}, is taken" if field in single else "it is left open"
             cautions.append(f"The text names {said} for the {_NAMES.get(field, field)}; {chosen}.")
     note = Note(
-        _in_order(tokens["morphology"], MORPHOLOGY), _in_order(tokens["distribution"], DISTRIBUTION), **single  # type: ignore[arg-type]
+        _in_order(tokens["morphology"], MORPHOLOGY),
+        _in_order(tokens["distribution"], DISTRIBUTION),
+        **single,  # type: ignore[arg-type]
     )
     if any(r.field == "breast_density" and r.rank == 0 for r in readings) and note.breast_density == 3:
         cautions.append('"Dense" without a degree is read as density 3 (heterogeneously dense).')

@@ -57,9 +57,7 @@ class Note:
         return ", ".join(parts)
 
 
-def build_note(
-    morphology: Iterable[str] = (), distribution: Iterable[str] = (), **context: int | str | None
-) -> Note:
+def build_note(morphology: Iterable[str] = (), distribution: Iterable[str] = (), **context: int | str | None) -> Note:
     """A note from a person's choice, checked.
 
     Raises

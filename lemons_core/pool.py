@@ -1,0 +1,76 @@
+"""Many independent pieces of work: here one after the other, in threads or processes, or on a Dask cluster."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Literal, TypeVar
+
+from joblib import Parallel, delayed
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from lemons_core import extras
+from lemons_core.errors import DataError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def run_many(
+    work: Callable[[T], R],
+    items: Mapping[str, T],
+    *,
+    jobs: int,
+    prefer: Literal["threads", "processes"] = "threads",
+    dask: str | None = None,
+) -> Iterator[tuple[str, R]]:
+    """(name, result) of every item, in the order in which they end.
+
+    Parameters
+    ----------
+    work : what to do with an item; for processes and Dask it and the items must pickle
+    items : by name
+    jobs : how many at a time on this machine; 1 works right here
+    prefer : "threads" where the work leaves Python's lock to the others, else "processes"
+    dask : address of a running Dask cluster whose workers see the same paths, instead of this machine
+
+    Raises
+    ------
+    DataError : no scheduler answers at `dask`, or a process was killed
+    LemonsError : `dask` is given and dask.distributed is not installed
+    """
+    if not items:
+        return
+    if dask:
+        yield from _run_on_dask(work, items, dask)
+        return
+    tasks = (delayed(_named)(work, name, item) for name, item in items.items())
+    try:
+        yield from Parallel(n_jobs=min(jobs, len(items)), prefer=prefer, return_as="generator_unordered", batch_size=1)(
+            tasks
+        )
+    except TerminatedWorkerError as error:
+        todo = "Run it again, with fewer --jobs if memory is short: it goes on where it stopped."
+        raise DataError("The system killed a worker process", todo=todo) from error
+
+
+def _named(work: Callable[[T], R], name: str, item: T) -> tuple[str, R]:
+    return name, work(item)
+
+
+def _run_on_dask(work: Callable[[T], R], items: Mapping[str, T], address: str) -> Iterator[tuple[str, R]]:
+    """The same on a cluster; a few items a thread are under way, the rest waits here."""
+    distributed = extras.require("distributed", package="distributed", what="A Dask cluster")
+    try:
+        client = distributed.Client(address, timeout="10s")
+    except (OSError, ValueError) as error:
+        todo = "Start a scheduler and workers, and give its address, such as tcp://127.0.0.1:8786."
+        raise DataError("No Dask scheduler answers", where=address, todo=todo) from error
+    with client:
+        waiting = iter(items.items())
+        at_once = 3 * max(1, sum(client.nthreads().values()))
+        ended = distributed.as_completed(
+            [client.submit(_named, work, *item, pure=False) for _, item in zip(range(at_once), waiting, strict=False)]
+        )
+        for future in ended:
+            yield future.result()
+            for item in waiting:
+                ended.add(client.submit(_named, work, *item, pure=False))
+                break
