@@ -1,11 +1,11 @@
 """Tables to plotly figures. Every figure has its words beside it, so none depends on colour alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from lemons_core.colours import GROUP_COLOURS, LEMON, NEUTRAL, PATHOLOGY_COLOURS
+from lemons_core.colours import GROUP_COLOURS, LEMON, NEUTRAL, PATHOLOGY_COLOURS, rgba
 from lemons_core.eda import NOT_STATED, PATHOLOGIES
 from lemons_core.terms import display
 
@@ -101,8 +101,13 @@ def with_ink(figure: go.Figure, *, dark: bool) -> go.Figure:
     return figure.update_traces(textfont_color=ink)
 
 
-def probability_figure(calcification: float, probabilities: Mapping[str, float]) -> go.Figure:
-    """Bars for any calcification and each group, 0-100%; they need not sum to 100."""
+def probability_figure(
+    calcification: float, probabilities: Mapping[str, float], bands: Mapping[str, Sequence[float]] | None = None
+) -> go.Figure:
+    """Bars for any calcification and each group, 0-100%; they need not sum to 100.
+
+    bands : label -> (low, high) of the probabilities, 0-1, that mean "not sure"; drawn grey behind the bars
+    """
     names = ["any calcification", *probabilities]
     values = [calcification, *probabilities.values()]
     figure = go.Figure(
@@ -117,6 +122,19 @@ def probability_figure(calcification: float, probabilities: Mapping[str, float])
             hovertemplate="%{y}: %{x:.1f}%<extra></extra>",
         )
     )
+    for place, label in enumerate(["calcification", *probabilities]):
+        if bands and label in bands:
+            low, high = (100 * edge for edge in bands[label])
+            figure.add_shape(
+                type="rect",
+                x0=low,
+                x1=high,
+                y0=place - 0.48,
+                y1=place + 0.48,
+                layer="below",
+                line={"width": 0},
+                fillcolor=rgba(NEUTRAL, 0.28),
+            )
     figure.update_xaxes(range=[0, 112], tickvals=[0, 25, 50, 75, 100], ticksuffix="%")
     return _styled(figure, len(names))
 

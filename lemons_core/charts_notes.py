@@ -41,7 +41,7 @@ def precision_figure(curve: pd.DataFrame, point: pd.Series) -> go.Figure:
     )
 
 
-def reliability_figure(table: pd.DataFrame) -> go.Figure:
+def reliability_figure(table: pd.DataFrame, *, seen: str = "malignant share seen", colour: str = LEMON) -> go.Figure:
     """Stated against seen share with Wilson intervals, from metrics.reliability; dashed: perfect."""
     share = 100 * table["share"]
     figure = go.Figure(_dashed([0, 100], [0, 100]))
@@ -49,21 +49,21 @@ def reliability_figure(table: pd.DataFrame) -> go.Figure:
         x=100 * table["probability"],
         y=share,
         mode="lines+markers",
-        line={"color": rgba(LEMON, 0.5), "width": 1.5},
-        marker={"color": LEMON, "size": 7 + 12 * np.sqrt(table["n"] / table["n"].max())},
+        line={"color": rgba(colour, 0.5), "width": 1.5},
+        marker={"color": colour, "size": 7 + 12 * np.sqrt(table["n"] / table["n"].max())},
         error_y={
             "type": "data",
             "symmetric": False,
             "array": 100 * table["share_high"] - share,
             "arrayminus": share - 100 * table["share_low"],
-            "color": LEMON,
+            "color": colour,
             "thickness": 2,
             "width": 4,
         },
         customdata=table["n"],
         hovertemplate="stated %{x:.0f}%, seen %{y:.0f}%, n = %{customdata}<extra></extra>",
     )
-    return _square(figure, ("probability stated", "malignant share seen"))
+    return _square(figure, ("probability stated", seen))
 
 
 def confusion_figure(point: pd.Series) -> go.Figure:

@@ -42,6 +42,21 @@ def blend(grey: np.ndarray, heat: np.ndarray, *, opacity: float = 0.5) -> np.nda
     return (grey[..., None] * (1 - alpha) + colours * alpha).round().astype(np.uint8)
 
 
+def blend_within(
+    grey: np.ndarray, heat: np.ndarray, box: tuple[int, int, int, int], *, opacity: float = 0.5
+) -> np.ndarray:
+    """A heat map in its place on a whole picture, (H, W, 3) uint8.
+
+    grey : (H, W) uint8
+    heat : (h, w) float, 0-1, of the window `box`: row, col, height, width in pixels of the picture
+    """
+    row, col, height, width = box
+    rows, columns = slice(row, row + height), slice(col, col + width)
+    whole = np.repeat(grey[..., None], 3, axis=2)
+    whole[rows, columns] = blend(grey[rows, columns], heat, opacity=opacity)
+    return whole
+
+
 def write_heatmap(path: Path, pixels: np.ndarray, heat: np.ndarray, *, opacity: float = 0.5) -> None:
     """Write image and heat map as one RGB PNG, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# One thread, here and in every process that a test starts: sums in one order, the same figures to the last bit.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -93,10 +93,15 @@ def test_predict_json_contract(capsys, crop_file, tmp_path):
     assert set(found) == {
         *("file", "kind", "width", "height", "spacing_mm", "laterality", "view", "calcification", "probabilities"),
         *("top", "warnings", "model", "regions"),
+        *("refused", "spacing_source", "spacing_used_mm", "abstained"),
     }
     assert found["kind"] == "crop"
     assert (found["width"], found["height"]) == (224, 224)
-    assert found["regions"] == []
+    assert found["refused"] is None
+    for region in found["regions"]:
+        assert {
+            *("row", "col", "height", "width", "score", "spots", "extent_mm", "probabilities", "top", "abstained"),
+        } == set(region)
     assert set(found["probabilities"]) == {"amorphous", "macro", "micro", "vascular"}
     assert set(found["model"]) == {"name", "trained_on", "sha256"}
     assert "simulated" in found["model"]["trained_on"]

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from lemons_core import config
-from lemons_core.cli import data, labels, notes, vision, whole
+from lemons_core.cli import data, evaluate, labels, notes, predict, train, whole
 from lemons_core.cli.common import Run
 from lemons_core.errors import LemonsError
 
@@ -40,6 +40,6 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(run=run)
         return sub
 
-    for part in (data, whole, labels, notes, vision):
+    for part in (data, whole, labels, notes, train, evaluate, predict):
         part.register(command)
     return parser

@@ -78,3 +78,12 @@ def data_root(given: Path | None) -> Path:
 
 def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model",
+        type=Path,
+        default=config.read_settings().model,
+        help="model folder (default: LEMONS_MODEL, else the shipped model)",
+    )

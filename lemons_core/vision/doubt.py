@@ -8,7 +8,7 @@ from lemons_core.errors import ImageError
 from lemons_core.images import read_image
 from lemons_core.terms import GROUPS
 from lemons_core.vision.predict import predict_crop
-from lemons_core.vision.train import SIMULATED_SOURCE
+from lemons_core.vision.tiles import SIMULATED_SOURCE
 from lemons_core.vision.weights import Model
 
 

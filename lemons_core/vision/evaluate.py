@@ -1,128 +1,226 @@
-"""How well a model does on the crops of one split, with n and intervals beside every figure."""
+"""How well a model does on the crops of one split, or on simulated tiles it never saw, with n and intervals."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import torch
+import pandas as pd
 
+from lemons_core.card import ModelCard, read_card, write_card
 from lemons_core.collection import Collection, read_collection
 from lemons_core.errors import DataError
-from lemons_core.metrics import score_labels, wilson
+from lemons_core.labels import read_mapping
+from lemons_core.metrics import reliability, share
+from lemons_core.metrics_labels import average_labels, in_band, score_answers, score_labels, score_single
 from lemons_core.simulate.demo import read_demo_marker
+from lemons_core.splits import assert_disjoint
 from lemons_core.terms import GROUPS
-from lemons_core.vision.data import Tile, cut_tiles, target_of
-from lemons_core.vision.model import LABELS
+from lemons_core.vision.calibrate import calibrated
+from lemons_core.vision.cut import Tile, cut_tiles
+from lemons_core.vision.data import target_of
+from lemons_core.vision.measure import logits_of, read_answers, rounded
+from lemons_core.vision.tiles import SIMULATED, SIMULATED_SOURCE, held_out_tiles
 from lemons_core.vision.weights import Model, read_model
 
 Progress = Callable[[float, str], None]
+HELD_OUT = "held_out"  # the split of simulated tiles
+
+
+class Examples(NamedTuple):
+    """What is measured: N crops, lesions or tiles.
+
+    logits, targets : (N, labels); a target is 0, 1 or nan
+    patients : (N,) str; single : (N,) place of the single label in GROUPS, -1 without one
+    """
+
+    logits: np.ndarray
+    targets: np.ndarray
+    patients: np.ndarray
+    single: np.ndarray
 
 
 def evaluate(
-    root: str | Path, model_folder: str | Path, *, split: str = "test", progress: Progress | None = None
+    data: str | Path,
+    model_folder: str | Path,
+    *,
+    split: str = "test",
+    count: int = 2000,
+    seed: int = 0,
+    workers: int = 0,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Measure a model on every crop of one official split, and on one patch of normal tissue from each view.
 
+    Only calcification rows are read, here and in training: a patient whose masses lie in the other split shares no
+    picture with it. That no patient has calcifications in both is asserted.
+
+    Parameters
+    ----------
+    data : root of a collection, or "simulated": `count` tiles of other seeds than training and validation, with
+        `seed` to choose others still
+    split : "train" or "test", of a collection
+
     Returns
     -------
-    split, data, simulated, model {...}; n, crops, normal_patches, patients; labels: for each output the figures of
-    `metrics.score` (intervals by bootstrap over patients); single_label: accuracy [value, low, high] (Wilson),
-    macro_recall, confusion (rows: reference, columns: predicted, in the order of `groups`); unreadable [messages]
+    Ready for JSON; a triple is [value, low, high] with a 95 % interval, or None where it is not defined:
+
+    data, split ("train", "test" or "held_out"), simulated, seen (the model was trained on this split), model {name,
+    trained_on, sha256}; n, crops (with calcium), normal_patches (without), patients;
+    labels {label: positives, the figures of `metrics.score` by calibrated probability (auc, average_precision,
+    accuracy triples by bootstrap over patients, sensitivity, specificity, brier, ece ...), temperature,
+    abstain {band [low, high] or None, coverage, error}, reliability [{low, high, n, probability, share, share_low,
+    share_high}]};
+    macro_average, micro_average {auc, average_precision}: over the four groups;
+    single_label {n, groups, accuracy (Wilson), accuracy_by_patient [low, high], macro_recall, macro_recall_interval
+    [low, high], confusion (rows: reference, columns: the most probable group), coverage, answered_accuracy (without
+    the crops of which the model is not sure)}, None without crops of one label;
+    lesions {n, two_views, views_differ {type, pathology}, labels, macro_average, micro_average, single_label}: the
+    views of a lesion averaged, without normal tissue; where its views differ a lesion has the types of both, and is
+    malignant when either is; None for simulated tiles; unreadable [messages]
+
+    With simulated tiles a target that no eye could see takes no part, and tiles of several groups have no single label.
 
     Raises
     ------
-    DataError : no crop of this split is on disk or readable
+    DataError : no crop of this split is on disk or readable, or a patient is on two sides of the split
     ModelError : the model folder cannot be used
     """
     model = read_model(model_folder)
-    collection = read_collection(root)
-    rows = collection.with_crops(split)
-    with TemporaryDirectory() as store:
-        tiles, failed = cut_tiles(rows, Path(store), model.card, progress=progress)
-        if not tiles:
-            raise DataError("No crop could be read", where=str(collection.root), todo=failed[0])
-        probabilities = np.stack([_probabilities(model, tile) for tile in tiles])
-    return _figures(collection, model, split, tiles, probabilities, failed)
-
-
-@torch.inference_mode()
-def _probabilities(model: Model, tile: Tile) -> np.ndarray:
-    """(labels,) for the whole tile, whatever its size; the tile is normalised already."""
-    inputs = torch.from_numpy(np.load(tile.path).astype(np.float32))[None, None]
-    with model.lock:
-        return torch.sigmoid(model.network(inputs.to(memory_format=torch.channels_last))[0]).numpy()
-
-
-def _figures(
-    collection: Collection, model: Model, split: str, tiles: list[Tile], p: np.ndarray, failed: list[str]
-) -> dict[str, Any]:
-    y = torch.stack([target_of(tile.groups) for tile in tiles]).numpy()
-    patients = np.array([tile.patient_id for tile in tiles], dtype=object)
-    crops = np.array([bool(tile.groups) for tile in tiles])
-    simulated = read_demo_marker(collection.root) is not None
     card = model.card
-    return {
+    about = {"name": card.name, "trained_on": card.trained_on, "sha256": card.sha256}
+    if str(data) == SIMULATED:
+        examples = simulated_examples(model, count=count, seed=seed, workers=workers)
+        head = {"split": HELD_OUT, "data": "simulated tiles", "simulated": True, "seen": False, "model": about}
+        return head | _counts(examples) | score_examples(examples, card) | {"lesions": None, "unreadable": []}
+    collection = read_collection(data)
+    rows = _rows(collection, split)
+    with TemporaryDirectory() as store:
+        tiles, failed = cut_tiles(rows, Path(store), card, progress=progress)
+        if not any(tile.groups for tile in tiles):
+            raise DataError("No crop could be read", where=str(collection.root), todo=failed[0])
+        logits = np.stack([logits_of(model, np.load(tile.path)) for tile in tiles])
+    simulated = read_demo_marker(collection.root) is not None
+    examples = _crops(tiles, logits, card)
+    head = {
         "split": split,
         "data": "simulated demo data" if simulated else collection.root.name,
         "simulated": simulated,
-        "model": {"name": card.name, "trained_on": card.trained_on, "sha256": card.sha256},
-        "n": len(tiles),
-        "crops": int(crops.sum()),
-        "normal_patches": int((~crops).sum()),
-        "patients": len(set(patients)),
-        "labels": {
-            label: {"positives": int(y[:, place].sum())} | figures
-            for place, (label, figures) in enumerate(score_labels(y, p, patients, LABELS).items())
-        },
-        "single_label": _single_label([tile.single for tile in tiles if tile.groups], p[crops, 1:]),
-        "unreadable": failed,
+        "seen": split == "train" and card.training.get("source") != SIMULATED_SOURCE and card.simulated == simulated,
+        "model": about,
     }
+    lesions, facts = _by_lesion(tiles, examples, rows, card)
+    return (
+        head
+        | _counts(examples)
+        | score_examples(examples, card)
+        | {"lesions": facts | score_examples(lesions, card), "unreadable": failed}
+    )
 
 
-def _single_label(reference: list[str | None], p: np.ndarray) -> dict[str, Any]:
-    """The four-way task of one label a crop: the most probable group against the reference label."""
-    truth = np.array([GROUPS.index(label) for label in reference])
-    confusion = np.zeros((len(GROUPS), len(GROUPS)), int)
-    np.add.at(confusion, (truth, p.argmax(1)), 1)
-    right, n = int(np.trace(confusion)), len(truth)
-    present = confusion.sum(1) > 0
-    recall = confusion.diagonal()[present] / confusion.sum(1)[present]
+def write_metrics(model_folder: str | Path, figures: dict[str, Any]) -> ModelCard:
+    """Put figures of `evaluate` into the model's card, as metrics[split], rounded to four places."""
+    card = read_card(Path(model_folder))
+    kept = {key: value for key, value in figures.items() if key not in ("model", "unreadable")}
+    kept["unreadable"] = len(figures["unreadable"])
+    card = replace(card, metrics=card.metrics | {figures["split"]: rounded(kept)})
+    write_card(Path(model_folder), card)
+    return card
+
+
+def _rows(collection: Collection, split: str) -> pd.DataFrame:
+    """Rows of one split with a crop, each case once."""
+    assert_disjoint(*(collection.table[collection.table["split"] == side] for side in ("train", "test")))
+    rows = collection.with_crops(split)
+    return rows[rows["case_id"].notna()].drop_duplicates("case_id").reset_index(drop=True)
+
+
+def simulated_examples(model: Model, *, count: int, seed: int = 0, workers: int = 0) -> Examples:
+    """Answers for held-out simulated tiles; a tile of several groups, or with hidden ones, has no single label."""
+    with model.lock:
+        answers = read_answers(model.network, held_out_tiles(model.card, count=count, seed=seed), workers=workers)
+    groups = answers.targets[:, _group_places(model.card)]
+    one = (groups.sum(1) == 1) & ~np.isnan(groups).any(1)  # nan: something drawn that no eye could see
+    return Examples(*answers, np.where(one, np.nan_to_num(groups).argmax(1), -1))
+
+
+def _crops(tiles: list[Tile], logits: np.ndarray, card: ModelCard) -> Examples:
+    targets = [target_of(tile.groups, labels=card.labels, malignant=tile.malignant).numpy() for tile in tiles]
+    single = [GROUPS.index(tile.single) if tile.single else -1 for tile in tiles]
+    return Examples(logits, np.stack(targets), np.array([tile.patient_id for tile in tiles]), np.array(single))
+
+
+def _by_lesion(
+    tiles: list[Tile], examples: Examples, rows: pd.DataFrame, card: ModelCard
+) -> tuple[Examples, dict[str, Any]]:
+    """The views of each lesion averaged, and how many lesions have two views, and how many of these differ."""
+    mapping = read_mapping()
+    places = {tile.case_id: place for place, tile in enumerate(tiles) if tile.groups}
+    crops = rows[rows["case_id"].isin(set(places))]
+    lesions, two, types, pathologies = [], 0, 0, 0
+    for _, views in crops.groupby("lesion_id", sort=False):
+        at = [places[case] for case in views["case_id"]]
+        malignant = [tiles[place].malignant for place in at if tiles[place].malignant is not None]
+        label = mapping.label([token for tokens in views["morphology_tokens"] for token in tokens])
+        target = target_of(label.groups, labels=card.labels, malignant=any(malignant) if malignant else None)
+        single = GROUPS.index(label.single) if label.single else -1
+        lesions.append((examples.logits[at].mean(0), target.numpy(), examples.patients[at[0]], single))
+        two += len(views) > 1
+        types += len({frozenset(tokens) for tokens in views["morphology_tokens"]}) > 1
+        pathologies += views["pathology"].nunique() > 1
+    facts = {"n": len(lesions), "two_views": two, "views_differ": {"type": types, "pathology": pathologies}}
+    return Examples(*(np.array(part) for part in zip(*lesions, strict=True))), facts
+
+
+def _counts(examples: Examples) -> dict[str, int]:
+    crops = int((examples.targets[:, 0] == 1).sum())
+    normal = int((examples.targets[:, 0] == 0).sum())
+    patients = len(set(examples.patients))
+    return {"n": len(examples.targets), "crops": crops, "normal_patches": normal, "patients": patients}
+
+
+def score_examples(examples: Examples, card: ModelCard) -> dict[str, Any]:
+    """Figures of any examples: labels, macro_average, micro_average, single_label as `evaluate` describes them."""
+    p = calibrated(examples.logits, card.labels, card.temperature)
+    y, patients, groups = examples.targets, examples.patients, _group_places(card)
+    scores = score_labels(y, p, patients, card.labels)
+    labels = {}
+    for place, label in enumerate(card.labels):
+        if label not in scores:
+            continue
+        known = ~np.isnan(y[:, place])
+        labels[label] = {
+            "positives": int(np.nansum(y[:, place])),
+            **scores[label],
+            "temperature": card.temperature.get(label, 1.0),
+            "abstain": score_answers(y[:, place], p[:, place], card.abstain.get(label)),
+            "reliability": reliability(y[known, place], p[known, place]).to_dict("records"),
+        }
+    averages = average_labels(y[:, groups], p[:, groups], patients)
+    return {"labels": labels, **averages, "single_label": _single_label(examples, p, card)}
+
+
+def _single_label(examples: Examples, p: np.ndarray, card: ModelCard) -> dict[str, Any] | None:
+    """The four-way task: the most probable group against the single label, with and without the unsure."""
+    rows = np.flatnonzero(examples.single >= 0)
+    if not len(rows):
+        return None
+    groups = p[rows][:, _group_places(card)]
+    reference, found = examples.single[rows], groups.argmax(1)
+    sure = ~in_band(p[rows, 0], card.abstain.get(card.labels[0]))
+    for place, group in enumerate(GROUPS):
+        sure &= ~((found == place) & in_band(groups[:, place], card.abstain.get(group)))
     return {
-        "n": n,
-        "groups": [str(group) for group in GROUPS],
-        "accuracy": [right / n, *wilson(right, n)],
-        "macro_recall": float(recall.mean()),
-        "confusion": confusion.tolist(),
+        **score_single(reference, found, examples.patients[rows], GROUPS),
+        "coverage": share(int(sure.sum()), len(rows)),
+        "answered_accuracy": share(int((sure & (reference == found)).sum()), int(sure.sum())),
     }
 
 
-def text_of(figures: dict[str, Any]) -> str:
-    """The figures as a short table for a terminal."""
-    single = figures["single_label"]
-    lines = [
-        f"{figures['data']}, {figures['split']} split: {figures['crops']} crops, "
-        f"{figures['normal_patches']} patches of normal tissue, {figures['patients']} patients",
-        f"model {figures['model']['name']}, trained on {figures['model']['trained_on']}",
-        "",
-        f"{'label':<15}{'positive':>9}  {'AUC (95 % interval)':<22}average precision",
-    ]
-    for label, row in figures["labels"].items():
-        figures_of = f"{interval_text(row['auc']):<22}{interval_text(row['average_precision'])}"
-        lines.append(f"{label:<15}{row['positives']:>9}  {figures_of}")
-    lines += [
-        "",
-        f"one label a crop: accuracy {interval_text(single['accuracy'])}, macro recall {single['macro_recall']:.3f}",
-    ]
-    lines += [
-        f"(n = {single['n']}); rows reference, columns predicted:",
-        " " * 12 + "".join(f"{g:>11}" for g in GROUPS),
-    ]
-    for group, counts in zip(GROUPS, single["confusion"], strict=True):
-        lines.append(f"{group:<12}" + "".join(f"{count:>11}" for count in counts))
-    lines += [f"not readable: {message}" for message in figures["unreadable"]]
-    return "\n".join(lines)
+def _group_places(card: ModelCard) -> list[int]:
+    return [card.labels.index(group) for group in GROUPS]
 
 
 def interval_text(triple: list[float] | None) -> str:

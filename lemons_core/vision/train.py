@@ -1,266 +1,196 @@
 """Training: a plain loop that a reader can follow from the data to the model card."""
 
-import json
-import os
 from collections.abc import Callable
-from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.optim import AdamW
-from torch.optim.lr_scheduler import OneCycleLR
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Subset
 
-from lemons_core.card import ModelCard, write_card
-from lemons_core.collection import read_collection
-from lemons_core.errors import DataError
-from lemons_core.metrics import score_labels
-from lemons_core.simulate.demo import read_demo_marker
-from lemons_core.splits import assert_disjoint, hold_out
-from lemons_core.vision.data import SimulatedTiles, StoredTiles, cut_tiles, target_of
-from lemons_core.vision.model import LABELS, CalcificationNet, build_network
+from lemons_core.card import ModelCard, read_card, write_card
+from lemons_core.config import SHIPPED_MODEL
+from lemons_core.errors import LemonsError
+from lemons_core.vision.batches import Batches, count_workers, keep_in_memory, open_loader
+from lemons_core.vision.calibrate import ERROR, calibrate
+from lemons_core.vision.checkpoint import Place, RunFolder, StopWish
+from lemons_core.vision.learner import Learner
+from lemons_core.vision.measure import Answers, figures_of, measure, read_answers
+from lemons_core.vision.model import CalcificationNet, build_network
+from lemons_core.vision.recipe import Recipe
+from lemons_core.vision.team import Team, join_team
+from lemons_core.vision.tiles import Tiles, open_tiles
+from lemons_core.vision.typical import TILES as TYPICAL_TILES
+from lemons_core.vision.typical import add_typical
 from lemons_core.vision.weights import read_model, write_model
 
-SIMULATED = "simulated"  # the value of --data that trains on tiles made on the way
-SIMULATED_SOURCE = "lemons_core.simulate"  # in a card: the model has seen no row of any collection
-HISTORY_NAME = "history.jsonl"
-HELD_OUT = 1000  # simulated tiles to measure on
-
 Progress = Callable[[float, str], None]
-Items = Dataset[tuple[Tensor, Tensor]]
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """Settings of one run; they go into the model card.
-
-    tiles : simulated tiles an epoch (a collection has as many as it has)
-    init : "imagenet" (where reachable), "shipped" or "scratch"
-    """
-
-    epochs: int = 12
-    seed: int = 0
-    batch: int = 32
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.02
-    tiles: int = 4000
-    init: str = "imagenet"
-    workers: int = max(1, min(4, (os.cpu_count() or 2) - 1))
-
-
-EMPTY_CARD = ModelCard(
-    name="",
-    architecture="ResNet34 (torchvision), one grey channel, log-mean-exp pooling",
-    labels=LABELS,
-    spacing_mm=0.1,
-    tile_px=128,
-    background_mm=1.5,
-    contrast_mm=4.0,
-    trained_on="",
-    simulated=True,
-)
-
-
-def train(data: str | Path, out: Path, recipe: Recipe, *, progress: Progress | None = None) -> ModelCard:
+def train(
+    data: str | Path, out: Path, recipe: Recipe, *, restart: bool = False, progress: Progress | None = None
+) -> ModelCard | None:
     """Train on a collection root, or on simulated tiles with data="simulated"; write the best epoch to `out`.
 
-    One line of JSON an epoch goes to `history.jsonl`. The best epoch is the one with the highest macro AUC on
-    validation data: patients held out from the training split, or simulated tiles of another seed.
+    The best epoch is the one with the highest macro AUC on validation data: patients held out from the training split,
+    or simulated tiles of another seed. Called again after a stop or a kill, it goes on where the last checkpoint was
+    written: after every epoch, and at a stop. Under torchrun the same call is one of several that work as one.
+
+    Parameters
+    ----------
+    restart : forget the run that `out` holds; otherwise another recipe there is refused
+    progress : called with a share 0-1 and a few words
+
+    Returns
+    -------
+    The card of the model, or None when the run was stopped before its end
 
     Raises
     ------
-    DataError : the collection has no usable training images
+    DataError : the collection has no usable training images, or `out` holds another run
     """
     tell = progress or (lambda fraction, text: None)
+    with join_team() as team:
+        run = RunFolder(Path(out), writes=team.first)
+        run.open(str(data), recipe, restart=restart)
+        if team.share(run.finished):
+            return read_card(run.folder)
+        try:
+            return _train(data, run, recipe, team, tell)
+        except (LemonsError, OSError, RuntimeError) as error:
+            run.note(state="failed", error=str(error)[:500])
+            raise
+
+
+def _train(data: str | Path, run: RunFolder, recipe: Recipe, team: Team, tell: Progress) -> ModelCard | None:
     torch.manual_seed(recipe.seed)
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    card, epoch_items, validation = _sources(data, out, recipe, tell)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if recipe.init == "shipped":
-        shipped = read_model()
-        # A copy: the model that is read once a process must stay as it is.
-        network = deepcopy(shipped.network)
-        start = {"sha256": shipped.card.sha256, "training": shipped.card.training}
-        card = replace(card, training=card.training | {"started_from": start})
-    else:
-        network = build_network(init=recipe.init)
-    network.requires_grad_(True)
-    network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    first = epoch_items(0)
-    steps = max(len(first) // recipe.batch, 1)  # type: ignore[arg-type]
-    optimiser = AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
-    schedule = OneCycleLR(optimiser, recipe.learning_rate, total_steps=recipe.epochs * steps, pct_start=0.2)
-    loss_of = nn.BCEWithLogitsLoss(pos_weight=_class_weights(first).to(device))
-    best = -1.0
-    history = out / HISTORY_NAME
-    history.unlink(missing_ok=True)
-    for epoch in range(recipe.epochs):
-        network.train()
-        total = 0.0
-        order = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
-        loader = DataLoader(
-            epoch_items(epoch),
-            recipe.batch,
-            shuffle=True,
-            drop_last=steps > 1,
-            num_workers=recipe.workers,
-            generator=order,
-        )
-        for step, (inputs, targets) in enumerate(loader, start=1):
-            inputs = inputs.to(device, memory_format=torch.channels_last)
-            loss = loss_of(network(inputs), targets.to(device))
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-            optimiser.step()
-            if schedule.last_epoch < recipe.epochs * steps:
-                schedule.step()
-            total += float(loss.detach())
-            tell((epoch + step / steps) / recipe.epochs, f"epoch {epoch + 1}/{recipe.epochs}, loss {total / step:.3f}")
-        figures = measure(network, validation, workers=recipe.workers)
-        line = {"epoch": epoch + 1, "loss": round(total / step, 4), "validation": figures}
-        with history.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-        score = _macro(figures["labels"])
-        tell((epoch + 1) / recipe.epochs, f"epoch {epoch + 1}/{recipe.epochs}, validation macro AUC {score:.3f}")
-        if score > best:
-            best = score
-            kept = replace(
-                card,
-                created=datetime.now(UTC).date().isoformat(),
-                training=card.training | {"recipe": asdict(recipe) | {"workers": 0}, "best_epoch": epoch + 1},
-                metrics={"validation": figures},
+    torch.backends.cudnn.deterministic = True
+    tiles = open_tiles(data, run.folder, recipe, team=team, progress=tell)
+    batches = Batches(tiles.epoch_tiles, recipe, team)
+    network, start = _first_network(recipe, tiles.card)
+    learner = Learner(network, recipe, team, steps=recipe.epochs * batches.steps, positive=tiles.positive)
+    place = Place()
+    checkpoint = team.share(run.load())
+    if checkpoint:
+        place = Place(**checkpoint["place"])
+        torch.set_rng_state(checkpoint["rng"])
+        learner.load(checkpoint)
+        start = run.record.get("started_from", start)
+    run.note(started_from=start)
+    card = replace(tiles.card, training=tiles.card.training | {"started_from": start, "recipe": recipe.facts})
+    workers = count_workers(recipe, team)
+    loader = open_loader(tiles.training, batches, workers)
+    validation = keep_in_memory(tiles.validation, workers=workers) if team.first else tiles.validation
+    with StopWish(run.folder).listen() as stop:
+        while place.epoch < recipe.epochs and not _worn_out(place, recipe):
+            batches.epoch, batches.skip = place.epoch, place.step
+            began = monotonic() - place.seconds
+            learner.network.train()
+            total = torch.tensor(place.loss, device=team.device)
+            for parts in zip(*[iter(loader)] * recipe.accumulate, strict=True):
+                total += learner.step(parts, place.epoch * batches.steps + place.step)
+                place.step += 1
+                if team.first and (place.step == 1 or run.due()):
+                    _note_step(run, place, recipe, batches.steps, float(total), monotonic() - began, tell)
+                if _agreed(team, stop, place.step):
+                    place.loss, place.seconds = float(total), monotonic() - began
+                    run.save(place, learner.states())
+                    run.note(state="stopped")
+                    return None
+            seconds = monotonic() - began
+            figures = measure(learner.average, validation, labels=card.labels, workers=workers) if team.first else {}
+            score = team.share(_macro(figures) if team.first else 0.0)
+            place = Place(place.epoch + 1, best=place.best, best_epoch=place.best_epoch)
+            if score > place.best:
+                place.best, place.best_epoch = score, place.epoch
+                if team.first:
+                    _write_best(run.folder, learner.average, card, figures, place.epoch)
+            loss = float(total) / batches.steps
+            run.add_line(
+                {
+                    "epoch": place.epoch,
+                    "loss": round(loss, 4),
+                    "learning_rate": learner.optimiser.param_groups[0]["lr"],
+                    "seconds": round(seconds, 1),
+                    "images_per_second": round(batches.steps * recipe.batch / seconds, 1),
+                    "validation": figures,
+                }
             )
-            card = write_model(out, network, kept)
-    if str(data) == SIMULATED:
-        # The best epoch was chosen on the validation tiles: these are seen once, at the end.
-        held_out = held_out_tiles(card, count=min(recipe.tiles, HELD_OUT), seed=recipe.seed)
-        figures = measure(read_model(out).network, held_out, workers=recipe.workers)
-        card = replace(card, metrics=card.metrics | {"held_out": figures})
-        write_card(out, card)
-    return card
+            run.save(place, learner.states())
+            run.note(epoch=place.epoch, step=0, best_epoch=place.best_epoch)
+            words = f"epoch {place.epoch}/{recipe.epochs}, loss {loss:.3f}, validation macro AUC {score:.3f}"
+            tell(place.epoch / recipe.epochs, words)
+    if team.first:
+        _finish(run, tiles, read_answers(read_model(run.folder).network, validation, workers=workers), workers)
+    team.wait()
+    return read_card(run.folder) if team.first else None
 
 
-def held_out_tiles(card: ModelCard, *, count: int, seed: int) -> SimulatedTiles:
-    """Simulated tiles that neither training nor validation of this seed draws."""
-    return SimulatedTiles(card, count=count, seed=seed + 2_000_003)
+def _first_network(recipe: Recipe, card: ModelCard) -> tuple[CalcificationNet, dict[str, Any]]:
+    """The network to start from, and what the card should say of it: beside the way, which model it was."""
+    if recipe.init != "shipped":
+        return build_network(card.labels, init=recipe.init), {"init": recipe.init}
+    shipped = read_model(SHIPPED_MODEL)
+    network = CalcificationNet(card.labels)
+    state = network.state_dict()
+    for name, value in shipped.network.state_dict().items():
+        if value.ndim:
+            state[name][: len(value)] = value  # an output that the shipped model lacks stays fresh
+    network.load_state_dict(state)
+    return network, {"init": "shipped", "sha256": shipped.card.sha256, "training": shipped.card.training}
 
 
-def _sources(
-    data: str | Path, out: Path, recipe: Recipe, tell: Progress
-) -> tuple[ModelCard, Callable[[int], Items], Items]:
-    """The card, a function from epoch to training items, and the validation items."""
-    if str(data) == SIMULATED:
-        card = replace(
-            EMPTY_CARD,
-            name="simulated-resnet34",
-            trained_on="simulated calcifications only, no real image",
-            limits=SIMULATED_LIMITS,
-            training={"source": SIMULATED_SOURCE, "tiles": recipe.tiles * recipe.epochs},
-        )
-
-        def items(epoch: int) -> Items:
-            return SimulatedTiles(card, count=recipe.tiles, seed=recipe.seed, start=epoch * recipe.tiles)
-
-        held = max(min(recipe.tiles // 4, 1000), 64)
-        return card, items, SimulatedTiles(card, count=held, seed=recipe.seed + 1_000_003)
-
-    collection = read_collection(data, progress=lambda fraction, text: tell(0.0, text))
-    rows = collection.with_crops("train")
-    rest, held_rows = hold_out(rows, share=0.15, seed=recipe.seed)
-    simulated = read_demo_marker(collection.root) is not None
-    card = replace(
-        EMPTY_CARD,
-        name="demo-resnet34" if simulated else "cbis-ddsm-resnet34",
-        trained_on="the simulated demo data" if simulated else "CBIS-DDSM, official training split",
-        simulated=simulated,
-        limits=SIMULATED_LIMITS if simulated else REAL_LIMITS,
-    )
-    tiles, failed = cut_tiles(rows, out / "tiles", card, seed=recipe.seed, progress=lambda f, text: tell(0.0, text))
-    held_patients = set(held_rows["patient_id"])
-    train_tiles = [tile for tile in tiles if tile.patient_id not in held_patients]
-    valid_tiles = [tile for tile in tiles if tile.patient_id in held_patients]
-    if not train_tiles or not valid_tiles:
-        raise DataError("No crop could be read", where=str(collection.root), todo=failed[0] if failed else "")
-    assert_disjoint(rest, held_rows)
-    card = replace(
-        card,
-        training={
-            "source": card.trained_on,
-            "crops": sum(bool(tile.groups) for tile in train_tiles),
-            "normal_patches": sum(not tile.groups for tile in train_tiles),
-            "patients": len({tile.patient_id for tile in train_tiles}),
-            "unreadable": len(failed),
-        },
-    )
-
-    def stored(epoch: int) -> Items:
-        return StoredTiles(train_tiles, card, seed=recipe.seed, epoch=epoch)
-
-    return card, stored, StoredTiles(valid_tiles, card, seed=recipe.seed)
+def _agreed(team: Team, stop: StopWish, step: int) -> bool:
+    """Whether to stop after this step. Several processes ask each other now and then only: it makes them wait."""
+    if team.size == 1:
+        return bool(stop)
+    return step % 10 == 0 and team.share(bool(stop))
 
 
-SIMULATED_LIMITS = (
-    "Trained on simulated calcifications only; its figures on real mammograms are unknown.",
-    "Made for crops of film mammograms around a finding, a few centimetres wide.",
-    "Says nothing about benign or malignant.",
-    "Research and education only, not a medical device.",
-)
-REAL_LIMITS = (
-    "Trained on digitised film of one collection from the 1990s; digital mammograms look different.",
-    "Made for crops around a finding, a few centimetres wide.",
-    "Says nothing about benign or malignant.",
-    "Research and education only, not a medical device.",
-)
+def _macro(figures: dict[str, Any]) -> float:
+    """Mean AUC of the labels that have one."""
+    values = [row["auc"][0] for row in figures["labels"].values() if row["auc"]]
+    return sum(values) / len(values) if values else 0.0
 
 
-def _class_weights(items: Items) -> Tensor:
-    """(labels,) weight of a positive: how often it is absent for once that it is there, 0.5 to 8."""
-    if isinstance(items, StoredTiles):
-        targets = torch.stack([target_of(tile.groups) for tile in items.tiles])
-        positive = targets.sum(0).clamp(min=1)
-        return ((len(targets) - positive) / positive).clamp(0.5, 8.0)
-    return torch.ones(len(LABELS))  # simulated groups are drawn in balance
+def _worn_out(place: Place, recipe: Recipe) -> bool:
+    return 0 < recipe.patience <= place.epoch - place.best_epoch
 
 
-def measure(network: CalcificationNet, items: Items, *, workers: int = 0) -> dict[str, Any]:
-    """Held-out figures: n, and for each label positives, auc and average_precision as [value, low, high], and ece.
-
-    Intervals are 95 %, by bootstrap over patients; each simulated tile counts as a patient of its own. A figure is None
-    where all reference labels are alike.
-    """
-    network.eval()
-    device = next(network.parameters()).device
-    y, p = [], []
-    with torch.no_grad():
-        for inputs, targets in DataLoader(items, 64, num_workers=workers):
-            p.append(torch.sigmoid(network(inputs.to(device, memory_format=torch.channels_last))).cpu())
-            y.append(targets)
-    truth, found = torch.cat(y).numpy(), torch.cat(p).numpy()
-    patients = [str(number) for number in range(len(truth))]
-    if isinstance(items, StoredTiles):
-        patients = [tile.patient_id for tile in items.tiles]
-    figures = score_labels(truth, found, patients, LABELS, replicates=500)
-    kept = ("auc", "average_precision", "ece")
-    labels = {
-        label: {"positives": int(truth[:, place].sum())} | {name: _rounded(figures[label][name]) for name in kept}
-        for place, label in enumerate(LABELS)
-    }
-    return {"n": len(truth), "labels": labels}
+def _note_step(
+    run: RunFolder, place: Place, recipe: Recipe, steps: int, total: float, seconds: float, tell: Progress
+) -> None:
+    speed = place.step * recipe.batch / seconds
+    loss = total / place.step
+    run.note(epoch=place.epoch, step=place.step, steps=steps, loss=round(loss, 4), images_per_second=round(speed, 1))
+    words = f"epoch {place.epoch + 1}/{recipe.epochs}, loss {loss:.3f}, {speed:.0f} images/s"
+    tell((place.epoch + place.step / steps) / recipe.epochs, words)
 
 
-def _rounded(value: Any) -> Any:
-    if isinstance(value, list):
-        return [round(part, 4) for part in value]
-    return None if value is None else round(value, 4)
+def _write_best(folder: Path, network: CalcificationNet, card: ModelCard, figures: dict[str, Any], epoch: int) -> None:
+    today = datetime.now(UTC).date().isoformat()
+    training = card.training | {"best_epoch": epoch}
+    write_model(folder, network, replace(card, created=today, training=training, metrics={"validation": figures}))
 
 
-def _macro(labels: dict[str, dict[str, Any]]) -> float:
-    values = [row["auc"][0] for row in labels.values() if row["auc"] is not None]
-    return float(np.mean(values)) if values else 0.0
+def _finish(run: RunFolder, tiles: Tiles, answers: Answers, workers: int) -> None:
+    """What is known only at the end: temperature, abstain band, held-out figures, and what typical tiles look like."""
+    card = read_card(run.folder)
+    found = calibrate(answers.logits, answers.targets, card.labels)
+    card = replace(card, temperature=found.temperature, abstain=found.abstain)
+    measured = {"validation": _calibrated_figures(answers, card)}
+    if tiles.held_out is not None:
+        seen = read_answers(read_model(run.folder).network, tiles.held_out, workers=workers)
+        measured["held_out"] = _calibrated_figures(seen, card)
+    write_card(run.folder, replace(card, training=card.training | {"abstain_error": ERROR}, metrics=measured))
+    some = np.random.default_rng(card.training["recipe"]["seed"]).permutation(tiles.epoch_tiles)[:TYPICAL_TILES]
+    add_typical(run.folder, Subset(tiles.training, some.tolist()))
+    run.finish()
+
+
+def _calibrated_figures(answers: Answers, card: ModelCard) -> dict[str, Any]:
+    warmth = [card.temperature.get(label, 1.0) for label in card.labels]
+    return figures_of(answers._replace(logits=answers.logits / warmth), card.labels)

@@ -10,28 +10,31 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from lemons_core.card import WEIGHTS_NAME, ModelCard, read_card, sha256_of, write_card
-from lemons_core.config import SHIPPED_MODEL
+from lemons_core.config import read_settings
 from lemons_core.errors import ModelError
-from lemons_core.vision.model import LABELS, CalcificationNet
+from lemons_core.vision.model import LABELS, MALIGNANCY, CalcificationNet
 
 
 @dataclass(frozen=True)
 class Model:
-    """A network ready to predict, its card, and the lock that a heat map holds while its hooks are in the network."""
+    """A network ready to predict, its card, the folder it was read from, and the lock of whoever uses the network."""
 
     network: CalcificationNet
     card: ModelCard
+    folder: Path
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
 
-def read_model(directory: str | Path = SHIPPED_MODEL) -> Model:
+def read_model(directory: str | Path | None = None) -> Model:
     """Read a model folder; the same folder is read once a process as long as its weights do not change.
+
+    directory : None for the one in use (LEMONS_MODEL, else the shipped one)
 
     Raises
     ------
     ModelError : card or weights missing, damaged, or not belonging together
     """
-    directory = Path(directory)
+    directory = Path(directory or read_settings().model)
     card = read_card(directory)
     path = directory / WEIGHTS_NAME
     if not path.is_file():
@@ -48,18 +51,16 @@ def _read_checked(directory: Path, sha256: str, _changed: int) -> Model:
             where=str(path),
             todo="The file is damaged or exchanged; get the model folder again.",
         )
-    if card.labels != LABELS:
+    if card.labels not in (LABELS, (*LABELS, MALIGNANCY)):
         raise ModelError(f"The model has other outputs: {', '.join(card.labels)}", where=str(directory))
-    network = CalcificationNet()
+    network = CalcificationNet(card.labels)
     try:
         state = {key: value.float() if value.is_floating_point() else value for key, value in load_file(path).items()}
         network.load_state_dict(state, strict=True)
     except (SafetensorError, RuntimeError) as error:
         raise ModelError("The weights do not fit the network", where=str(path)) from error
-    # A heat map needs the gradient of its own block; keeping those of earlier ones costs gigabytes for a whole view.
-    network.requires_grad_(False)
-    network.heat_layer.requires_grad_(True)
-    return Model(network.eval().to(memory_format=torch.channels_last), card)  # type: ignore[call-overload]
+    network.requires_grad_(False)  # a heat map asks for the gradient of features, never of weights
+    return Model(network.eval().to(memory_format=torch.channels_last), card, directory)  # type: ignore[call-overload]
 
 
 def write_model(directory: str | Path, network: CalcificationNet, card: ModelCard) -> ModelCard:

@@ -1,0 +1,125 @@
+"""`predict`: where calcifications are and what kind, for files and folders."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from lemons_core import config
+from lemons_core.cli.common import AddCommand, Progress, add_json, add_model, positive, print_json
+from lemons_core.errors import DataError
+
+_SHOWN = 10  # regions of a file that are printed; --json holds all
+
+
+def register(command: AddCommand) -> None:
+    predict = command("predict", _predict, "find and classify calcifications in files or folders of mammograms")
+    predict.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="DICOM, PNG, JPEG or TIFF; or a folder")
+    add_model(predict)
+    predict.add_argument(
+        "--out",
+        type=Path,
+        metavar="CSV",
+        help="write a row for each file here, regions to NAME.regions.csv, all to NAME.jsonl; resumes where it stopped",
+    )
+    predict.add_argument("--report", type=Path, metavar="DIR", help="write a PDF for each file here")
+    predict.add_argument("--dicom", type=Path, metavar="DIR", help="write overlay and CAD SR here (needs highdicom)")
+    predict.add_argument(
+        "--heatmap", type=Path, metavar="DIR", help="write a Grad-CAM picture of the most probable groups here"
+    )
+    predict.add_argument("--kind", choices=("view", "crop"), help="what the files are (default: told from the picture)")
+    predict.add_argument("--spacing", type=_millimetres, metavar="MM", help="pixel spacing of files that state none")
+    predict.add_argument("--min-score", type=_share, metavar="P", help="leave out regions below this (default: 0.3)")
+    predict.add_argument("--anyway", action="store_true", help="go on with pictures that are refused as no mammogram")
+    predict.add_argument("--jobs", type=positive, default=1, help="processes at a time (default: 1)")
+    predict.add_argument("--dask", metavar="ADDRESS", help="a running Dask cluster, such as tcp://127.0.0.1:8786")
+    add_json(predict)
+
+
+def _millimetres(text: str) -> float:
+    value = float(text)
+    if not 0.005 <= value <= 2:
+        raise argparse.ArgumentTypeError("must be millimetres a pixel, such as 0.05")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError("must lie in 0-1")
+    return value
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    from lemons_core.images.find import find_images
+    from lemons_core.report.files import Files, write_tables
+    from lemons_core.vision.batch import Asked, predict_many
+    from lemons_core.vision.scan import MIN_SCORE
+    from lemons_core.vision.weights import read_model
+
+    out: Path | None = arguments.out
+    if out and out.is_dir():
+        raise DataError("--out must name a file", where=str(out), todo="Give a name such as results.csv.")
+    writer = Files(report=arguments.report, dicom=arguments.dicom, heatmap=arguments.heatmap)
+    progress = Progress() if out else None
+    records = predict_many(
+        find_images(arguments.paths, leave_out=writer.folders),
+        model=arguments.model,
+        asked=Asked(
+            kind=arguments.kind,
+            spacing_mm=arguments.spacing,
+            min_score=MIN_SCORE if arguments.min_score is None else arguments.min_score,
+            anyway=arguments.anyway,
+        ),
+        journal=out and out.with_suffix(".jsonl"),
+        writer=writer if writer.folders else None,
+        jobs=arguments.jobs,
+        dask=arguments.dask,
+        progress=progress,
+    )
+    if progress:
+        progress.close()
+    if out:
+        write_tables(out, records)
+    if arguments.json:
+        print_json([{key: value for key, value in record.items() if key not in ("scan", "mark")} for record in records])
+    else:
+        _print(records, out)
+        card = read_model(arguments.model).card
+        print(f"\nProbabilities by a model trained on {card.trained_on}. {config.NOTICE}")
+    return int(any("error" in record for record in records))
+
+
+def _print(records: list[dict[str, Any]], out: Path | None) -> None:
+    """Every file, or with --out the sum of them and what failed."""
+    if out is None:
+        print("\n".join(map(_words, records)))
+        return
+    failed = [record for record in records if "error" in record]
+    refused = sum(record.get("refused") is not None for record in records)
+    regions = sum(len(record.get("regions", ())) for record in records)
+    print(f"{len(records):,} files, {regions:,} regions, {refused:,} refused, {len(failed):,} failed: {out}")
+    for record in failed:
+        print(f"  {record['error']}")
+
+
+def _words(record: dict[str, Any]) -> str:
+    file = record["file"]
+    if "error" in record:
+        return f"{file}: error: {record['error']}"
+    lines = [f"{file}: refused: {record['refused']}"] if record["refused"] else []
+    if record["probabilities"]:
+        groups = _groups(record["probabilities"])
+        lines.append(f"{file}: {record['kind']}, any calcification {record['calcification']:.0%}; {groups}")
+    for number, region in enumerate(record["regions"][:_SHOWN], start=1):
+        kind = "not sure" if region["abstained"] else region["top"]
+        lines.append(
+            f"  region {number}: {region['score']:.0%} {kind}, {region['height']} x {region['width']} pixels at row "
+            f"{region['row']}, column {region['col']}, {region['spots']} specks; {_groups(region['probabilities'])}"
+        )
+    if (rest := len(record["regions"]) - _SHOWN) > 0:
+        lines.append(f"  and {rest} more")
+    return "\n".join([*lines, *(f"  note: {warning}" for warning in record["warnings"])])
+
+
+def _groups(probabilities: dict[str, float]) -> str:
+    return ", ".join(f"{group} {value:.0%}" for group, value in probabilities.items())

@@ -1,0 +1,184 @@
+"""A whole scan: where calcifications are, what kind, and how sure the model is."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.spatial import ConvexHull, QhullError
+
+from lemons_core.breast import Breast, find_breast, guess_spacing, kind_of_pixels
+from lemons_core.vision.places import Place, find_places, spot_map
+from lemons_core.vision.predict import check_pixels, result_of
+from lemons_core.vision.preprocess import FILM_SPACING_MM, normalise, resample
+from lemons_core.vision.weights import Model, read_model
+
+# A region below this calibrated probability is not shown.
+MIN_SCORE = 0.3
+MOST_REGIONS = 40  # a diseased breast has a few, a noisy picture hundreds
+WINDOW_MARGIN_MM, MOST_WINDOW_PX = 4.0, 256
+BOX_MARGIN_MM = 1.0
+QUIET_OFFSET = 3.0  # a picture without any place scores below every picture with one
+
+
+@dataclass(frozen=True)
+class Region:
+    """A place with calcifications. Probabilities, not a diagnosis.
+
+    row, col, height, width : box in pixels of the image as given
+    score : 0-1, calibrated probability of calcification
+    spots : how many specks were told apart
+    extent_mm : longest distance between specks
+    probabilities : 0-1 for each group, not summing to one; top : the most probable group
+    abstained : the honest answer to "which kind" is "not sure"
+    malignancy : 0-1, or None for a model trained without pathology
+    places : (spots, 2) row and column of each speck, in pixels of the image as given
+    """
+
+    row: int
+    col: int
+    height: int
+    width: int
+    score: float
+    spots: int
+    extent_mm: float
+    probabilities: dict[str, float]
+    top: str
+    abstained: bool
+    malignancy: float | None
+    places: np.ndarray
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """What the model finds in one image.
+
+    score : 0-1, that the image holds any calcification
+    regions : by falling score
+    kind : "view" (a whole mammogram) or "crop" (a part of one)
+    spacing_mm : pixel spacing that was used
+    spacing_source : "given" (by the caller, from a header or by hand), "estimated" (from the breast's size) or
+        "assumed" (film, 0.05 mm)
+    breast : (H, W) bool at full size, where was looked
+    """
+
+    score: float
+    regions: tuple[Region, ...]
+    kind: str
+    spacing_mm: float
+    spacing_source: str
+    breast: np.ndarray
+
+
+def analyse(
+    pixels: np.ndarray,
+    *,
+    spacing_mm: float | None = None,
+    min_score: float = MIN_SCORE,
+    kind: str | None = None,
+    model: Model | None = None,
+    progress: Callable[[float, str], None] | None = None,
+) -> ScanResult:
+    """Find and classify the calcifications of a whole view, or of a crop.
+
+    Parameters
+    ----------
+    pixels : (H, W) float32, 0-1, bright is dense
+    spacing_mm : pixel spacing; None: estimated from the size of the breast
+    min_score : regions with a lower calibrated probability are left out
+    kind : "view" or "crop"; None: told from the picture
+    model : the shipped one when None
+
+    Raises
+    ------
+    ImageError : pixels that are no grey image
+    ModelError : no usable model
+    """
+    model = model or read_model()
+    tell = progress or (lambda fraction, text: None)
+    check_pixels(pixels)
+    tell(0.0, "finding the breast")
+    breast = find_breast(pixels, spacing_mm=spacing_mm)
+    kind = kind or kind_of_pixels(pixels, spacing_mm=spacing_mm, breast=breast)
+    spacing, source = _spacing(pixels, spacing_mm, kind, breast)
+    small = resample(pixels, spacing, model.card.spacing_mm)
+    scale = np.array(pixels.shape) / small.shape
+    normalised = normalise(small, model.card)
+    tissue = breast.tissue(small.shape) if kind == "view" else np.ones(small.shape, bool)
+    spots = spot_map(normalised, tissue, model, progress=lambda part: tell(0.1 + 0.5 * part, "looking for specks"))
+    used = model.card.spacing_mm if scale[0] == 1 else spacing * float(scale[0])
+    places = find_places(normalised, spots, used)[:MOST_REGIONS]
+    regions = []
+    for number, place in enumerate(places, start=1):
+        regions.append(_region(place, normalised, scale, used, model))
+        tell(0.6 + 0.4 * number / len(places), f"reading place {number} of {len(places)}")
+    regions.sort(key=lambda region: -region.score)
+    return ScanResult(
+        score=regions[0].score if regions else _quiet_score(spots),
+        regions=tuple(region for region in regions if region.score >= min_score),
+        kind=kind,
+        spacing_mm=spacing,
+        spacing_source=source,
+        breast=breast.mask if kind == "view" else np.ones(pixels.shape, bool),
+    )
+
+
+def _spacing(pixels: np.ndarray, given: float | None, kind: str, breast: Breast) -> tuple[float, str]:
+    if given is not None:
+        return given, "given"
+    guess = guess_spacing(pixels, breast) if kind == "view" else None
+    return (guess.spacing_mm, "estimated") if guess else (FILM_SPACING_MM, "assumed")
+
+
+def _region(place: Place, normalised: np.ndarray, scale: np.ndarray, spacing_mm: float, model: Model) -> Region:
+    """Read the window around a place with the whole network."""
+    low, high = place.specks.min(0), place.specks.max(0)
+    side = int(np.clip((high - low).max() + WINDOW_MARGIN_MM / spacing_mm, model.card.tile_px, MOST_WINDOW_PX))
+    side = -(-side // 32) * 32
+    window = _window(normalised, np.median(place.specks, axis=0), side)
+    # A mammogram has no natural up: the mean over two looks is steadier than one.
+    looks = torch.from_numpy(np.stack([window, window[::-1, ::-1]]))[:, None]
+    with model.lock, torch.inference_mode():
+        logits = model.network(looks.contiguous(memory_format=torch.channels_last)).mean(0)
+    found = result_of(logits, model.card)
+    margin = BOX_MARGIN_MM / spacing_mm
+    (top, left), (bottom, right) = (
+        np.clip(edge * scale, 0, normalised.shape * scale).round().astype(int) for edge in (low - margin, high + margin)
+    )
+    return Region(
+        row=int(top),
+        col=int(left),
+        height=int(bottom - top),
+        width=int(right - left),
+        score=found.calcification,
+        spots=len(place.specks),
+        extent_mm=_extent(place.specks) * spacing_mm,
+        probabilities=found.probabilities,
+        top=found.top,
+        abstained=found.abstained,
+        malignancy=found.malignancy,
+        places=np.rint(place.specks * scale).astype(int),
+    )
+
+
+def _window(picture: np.ndarray, centre: np.ndarray, side: int) -> np.ndarray:
+    """A square of `side` around `centre`, moved inside the picture; a smaller picture is mirrored at its borders."""
+    lack = [max(side - n, 0) for n in picture.shape]
+    corner = [int(np.clip(c - side / 2, 0, max(n - side, 0))) for c, n in zip(centre, picture.shape, strict=True)]
+    part = picture[corner[0] : corner[0] + side, corner[1] : corner[1] + side]
+    return np.pad(part, [(n // 2, n - n // 2) for n in lack], mode="symmetric") if any(lack) else part
+
+
+def _extent(points: np.ndarray) -> float:
+    """The longest distance between two of the points."""
+    if len(points) > 3:
+        with suppress(QhullError):  # all on one line: every point may be an end
+            points = points[ConvexHull(points).vertices]
+    return float(np.hypot(*(points[:, None] - points[None]).T).max())
+
+
+def _quiet_score(spots: np.ndarray) -> float:
+    """The score of a picture without a place: its warmest cell, which lies below what makes a place."""
+    warmest = float(spots.max(initial=-20.0))
+    return float(1 / (1 + np.exp(-(warmest - QUIET_OFFSET))))
