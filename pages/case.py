@@ -9,7 +9,7 @@ import streamlit as st
 from lemons_core import eda
 from lemons_core.labels import read_mapping
 from lemons_core.terms import GROUP_WORDS, View, display
-from lemons_core.ui import parts, scans, source, viewer
+from lemons_core.ui import outlines, parts, scans, source, uploads, viewer
 from lemons_core.ui.navigation import enter
 from lemons_core.ui.overview import Overview
 
@@ -107,7 +107,7 @@ def render_view(view: str, case: dict[str, Any], breast: pd.DataFrame, window: t
         return
     with parts.guard():
         film = viewer.read_film(files.iloc[0])
-        drawn = viewer.outline_all(rows, case["lesion_id"], film)
+        drawn = outlines.outline_all(rows, case["lesion_id"], film)
         tag = f"{view} {display(case['laterality'])}{', simulated' if seen.simulated else ''}"
         alt = f"Mammogram: {tag}. Outlined: {drawn.words or 'nothing'}."
         viewer.show_picture(
@@ -159,10 +159,7 @@ def classify(case: dict[str, Any], seen: Overview) -> None:
         for key in ("sample_group", f"sample-{case['calc_group']}"):  # what was chosen there before
             st.session_state.pop(key, None)
         st.switch_page("pages/scan.py", query_params={"sample": case["case_id"]})
-    st.session_state["scan"] = (
-        f"{case['case_id']}{Path(case['crop_file']).suffix}",
-        Path(case["crop_file"]).read_bytes(),
-    )
+    uploads.give(f"{case['case_id']}{Path(case['crop_file']).suffix}", Path(case["crop_file"]).read_bytes())
     st.switch_page("pages/scan.py")
 
 

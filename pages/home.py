@@ -100,8 +100,9 @@ left, right = st.columns(2, gap="large")
 left.subheader("The data", anchor=False)
 right.subheader("The model", anchor=False)
 with right, parts.guard():
-    parts.render_model(read_card(config.SHIPPED_MODEL))
+    parts.render_model(read_card(config.read_settings().model))
     st.page_link("pages/scan.py", label="Try it on a picture", icon=":material/arrow_forward:")
+    st.page_link("pages/training.py", label="See how it learns and where it errs", icon=":material/arrow_forward:")
 st.divider()
 st.caption(
     f"{config.NOTICE} Not affiliated with the charity [Know Your Lemons]({parts.CHARITY_PAGE}), which teaches the "

@@ -1,186 +1,224 @@
-"""Scan: one picture, its probabilities, and a heat map that shows where a score comes from."""
+"""Scan: one mammogram or many, where calcifications are, what kind, why, and all of that to take away."""
 
-from pathlib import Path
+from contextlib import suppress
 
 import streamlit as st
 
 from lemons_core import config
-from lemons_core.card import ModelCard, read_card
-from lemons_core.terms import GROUP_WORDS, GROUPS, Group
-from lemons_core.ui import parts, scans, source
+from lemons_core.card import read_card
+from lemons_core.errors import LemonsError
+from lemons_core.terms import GROUPS
+from lemons_core.ui import parts, scan_files, scan_heat, scan_view, scans, source, uploads
 from lemons_core.ui.navigation import enter
 from lemons_core.ui.overview import Sample
+from lemons_core.ui.scans import Asked, Scan
+from lemons_core.ui.uploads import Given
 
-TOP = "top group"
-CHOICES = (TOP, "calcification", *(str(group) for group in GROUPS))
+VIEW = "whole view"
+KINDS = {"told by itself": None, "whole view": "view", "crop": "crop"}
+_SHOWN, _ANYWAY = "shown_scan", "anyway"  # session: key of the picture shown last; keys of refused ones to go on with
 
 
-def choose_picture() -> tuple[str, bytes, Sample | None] | None:
-    """Name, bytes and, of a sample, what is known of it. The visitor's own file goes first until it is removed."""
-    samples_side, upload_side = st.columns(2, gap="medium")
-    with upload_side.container(border=True, height="stretch"):
-        upload = st.file_uploader(
-            "Upload a crop: DICOM, PNG, JPEG or TIFF",
-            key=f"upload-{st.session_state.get('uploads', 0)}",
-            help="The type is told by the content. The file stays in memory for this visit and is written nowhere.",
-        )
-        if upload is not None:
-            st.session_state["scan"] = (upload.name, upload.getvalue())
-        own = st.session_state.get("scan")
-        if own and upload is None:  # the uploader forgets when the page changes, the session does not
-            st.caption(f"Still in use: {parts.plain(own[0])}, {len(own[1]) / 1e6:.1f} MB.")
-        if own:
-            st.button("Remove my scan", icon=":material/delete:", on_click=scans.forget_scan)
+def choose_pictures() -> tuple[Given, ...]:
+    """What to look at. The visitor's own files go first until they are removed."""
+    own = uploads.given()
+    upload_side, other_side = st.columns([3, 2] if own else 2, gap="medium", vertical_alignment="center")
+    with upload_side:
+        uploads.upload_box()
+    if own != uploads.given():
+        st.rerun()  # the other side has to know
+    for fault in uploads.faults():
+        parts.show_error(fault)
     sample = None
-    with samples_side.container(border=True, height="stretch"), parts.guard():
-        sample = choose_sample(disabled=own is not None)
-    if own:
-        return *own, None
-    return (f"{sample.case_id}.dcm", Path(sample.file).read_bytes(), sample) if sample else None
+    with other_side, parts.guard():
+        if own or uploads.faults():
+            st.query_params.pop("sample", None)
+            st.button("Remove my pictures", icon=":material/delete:", on_click=scans.forget_scan)
+            st.caption(f"{len(own)} of your own, in memory until you remove them or leave.")
+            return own
+        sample = choose_sample()
+    return (uploads.of_sample(sample),) if sample else ()
 
 
-def choose_sample(disabled: bool) -> Sample | None:
-    """One crop of the data in use; the choice lives in the address."""
+def choose_sample() -> Sample | None:
+    """One crop or whole view of the data in use; the choice lives in the address."""
     seen = source.overview()
-    if not seen.samples:
+    by_id = {sample.case_id: sample for sample in (*seen.views, *seen.samples)}
+    if not by_id:
         st.markdown("**No samples.** Your collection has no crop on disk. Upload a picture instead.")
         return None
-    by_id = {sample.case_id: sample for sample in seen.samples}
     asked = by_id.get(st.query_params.get("sample", ""))
-    present = [str(group) for group in GROUPS if seen.of_group(group)]
+    lists = {VIEW: seen.views, **{str(group): tuple(seen.of_group(group)) for group in GROUPS}}
+    lists = {name: samples for name, samples in lists.items() if samples}
+    own = next((name for name, samples in lists.items() if asked in samples), None)
     origin = "simulated" if seen.simulated else "your collection"
-    group = st.pills(
-        f"Choose a sample ({origin})",
-        present,
-        default=asked.group if asked else "micro" if "micro" in present else present[0],
+    kind = st.pills(
+        f"Or choose a sample ({origin})",
+        list(lists),
+        default=own or ("micro" if "micro" in lists else next(iter(lists))),
         required=True,
         key="sample_group",
         persist_state="session",
-        disabled=disabled,
     )
-    options = [sample.case_id for sample in seen.of_group(group)]
+    options = [sample.case_id for sample in lists[kind]]
     chosen = st.selectbox(
         "Sample",
         options,
-        index=options.index(asked.case_id) if asked and asked.group == group else 0,
-        key=f"sample-{group}",
+        index=options.index(asked.case_id) if asked and own == kind else 0,
+        key=f"sample-{kind}",
         persist_state="session",
         format_func=lambda case: f"{source.words_of(by_id[case])} ({origin}), {case}",
         label_visibility="collapsed",
-        disabled=disabled,
     )
-    if disabled:
-        st.query_params.pop("sample", None)
-    else:
-        st.query_params["sample"] = chosen
+    st.query_params["sample"] = chosen
     return by_id[chosen]
+
+
+def asked_of(given: Given) -> Asked:
+    """How the visitor wants this picture to be taken."""
+    kind = KINDS.get(st.session_state.get("taken_as", ""))
+    anyway = given.key in st.session_state.get(_ANYWAY, ())
+    return Asked(kind, st.session_state.get("own_spacing") or None, anyway)
+
+
+def choose_how() -> None:
+    with st.popover("Taken as", icon=":material/tune:"):
+        st.segmented_control(
+            "The picture is a", list(KINDS), default="told by itself", key="taken_as", required=True,
+            persist_state="session",
+        )  # fmt: skip
+        st.number_input(
+            "Pixel spacing in mm, for files that state none",
+            0.01,
+            0.5,
+            None,
+            0.005,
+            "%.3f",
+            key="own_spacing",
+            persist_state="session",
+            placeholder="estimated",
+            help="Film scans have 0.04 to 0.05, digital views 0.05 to 0.1. The file's own is used where it states one.",
+        )
+
+
+def choose_one(given: tuple[Given, ...]) -> Given:
+    """The picture that is shown; of several, one line each."""
+    keys = [one.key for one in given]
+    place = keys.index(st.session_state[uploads.CHOSEN]) if st.session_state.get(uploads.CHOSEN) in keys else 0
+    if len(given) == 1:
+        return given[0]
+    table = f"given-{place}"
+
+    def take() -> None:
+        rows = st.session_state[table]["selection"]["rows"]
+        if rows:
+            st.session_state[uploads.CHOSEN] = keys[rows[0]]
+            st.query_params.pop("region", None)
+
+    st.dataframe(
+        {
+            "picture": [str(number) for number in range(1, len(given) + 1)],
+            "file": [one.name for one in given],
+            "answer": [status(one) for one in given],
+        },
+        key=table,
+        on_select=take,
+        selection_mode="single-row",
+        selection_default={"selection": {"rows": [place]}},
+        hide_index=True,
+        height=min(38 + 35 * len(given), 250),
+        column_config={
+            "picture": st.column_config.TextColumn(width=60),
+            "answer": st.column_config.TextColumn(width=420),
+        },
+    )
+    return given[place]
+
+
+def status(given: Given) -> str:
+    found = answered(given)
+    if found is None:
+        return "waiting"
+    return f"cannot be read: {found.what}" if isinstance(found, LemonsError) else scan_view.summary(found)
 
 
 def origin_of(sample: Sample | None) -> str:
     if sample is None:
-        return "Your picture"
-    return "Simulated sample" if source.overview().simulated else "Sample of your collection"
+        return "your picture"
+    return "simulated sample" if source.overview().simulated else "sample of your collection"
 
 
-def render_answer(scan: scans.Scan, card: ModelCard, sample: Sample | None) -> None:
-    from lemons_core.charts import probability_figure
-
-    result = scan.result
-    top = result.probabilities[result.top]
-    st.markdown(
-        f"**Any calcification: {result.calcification:.0%}.** Most probable group: **{result.top}**, {top:.0%}.  \n"
-        f"{GROUP_WORDS[Group(result.top)]}"
-    )
-    if scan.warnings:
-        st.warning("\n".join(f"- {parts.plain(warning)}" for warning in scan.warnings))
-    words = ", ".join(f"{name} {value:.0%}" for name, value in result.probabilities.items())
-    parts.chart(
-        probability_figure(result.calcification, result.probabilities),
-        "probabilities",
-        f"Probabilities: any calcification {result.calcification:.0%}, {words}",
-    )
-    st.caption(
-        f"n = 1 picture. Probabilities by {parts.plain(card.name)}, trained on {parts.plain(card.trained_on)}: not a "
-        "diagnosis. A picture can hold several groups, so they need not sum to 100%."
-    )
-    if sample:
-        st.caption(f"Reference label of this sample: {sample.group} ({source.words_of(sample)}).")
-    with st.expander("The same as a table"):
-        names = ["any calcification", *result.probabilities]
-        values = [f"{value:.1%}" for value in (result.calcification, *result.probabilities.values())]
-        st.table({"Label": names, "Probability": values}, hide_index=True)
-
-
-def render_pictures(scan: scans.Scan, key: tuple[str, str], name: str, data: bytes, origin: str) -> None:
-    from lemons_core import overlay
-
-    choice = st.segmented_control(
-        "Heat map for",
-        CHOICES,
-        key="class",
-        bind="query-params",
-        default=TOP,
-        required=True,
-        wrap=True,
-    )
-    target = scan.result.top if choice == TOP else choice
-    left, right = st.columns(2, gap="medium")
-    first, second = left.empty(), right.container()  # the pictures stand above the sliders that change them
-    low, high = overlay.display_window(scan.shown)
-    window = left.slider("Black and white point", 0.0, 1.0, (round(low, 2), round(high, 2)), 0.01)
-    opacity = right.slider("Opacity of the heat map", 0.0, 1.0, 0.55, 0.05, key="opacity")
-    stops = ",".join(f"rgb({red},{green},{blue})" for red, green, blue in overlay.colour_table()[::17])
-    right.html(
-        f'<div class="scale"><span>low</span><i role="img" aria-label="Dark violet is low, yellow is high" '
-        f'style="background:linear-gradient(90deg,{stops})"></i><span>high</span></div>'
-    )
-    shown = overlay.to_grey8(scan.shown, window)
-    first.image(
-        shown, caption=f"{origin}, {scan.facts['size']}", width="stretch", alt=f"The {scan.kind}; bright is dense"
-    )
-    value = scan.result.probabilities.get(target, scan.result.calcification)
-    with second:
-        st.image(
-            overlay.blend(shown, scans.heat_map(*key, target, name, data), opacity=opacity),
-            caption=f"Grad-CAM for {target} ({value:.0%})",
-            width="stretch",
-            alt=f"Heat map of the parts that raised the score for {target}, laid over the picture",
+def render_refused(given: Given, scan: Scan) -> None:
+    """A picture that is taken for no mammogram: why, what it looks like, and a way on."""
+    with st.container(border=True):
+        words, picture = st.columns([3, 1], gap="medium")
+        small = source.fit(scans.picture_of(given).pixels, 320)
+        picture.image(small, clamp=True, width="stretch", alt="The refused picture")
+        words.markdown(f"### :material/block: This is not taken for a mammogram\n{parts.plain(scan.refused)}")
+        words.button(
+            "Go on anyhow",
+            icon=":material/front_hand:",
+            on_click=lambda: st.session_state.setdefault(_ANYWAY, set()).add(given.key),
         )
-    st.caption(
-        "The heat map shows which parts raised this one score, scaled to this picture's own maximum; it is not an "
-        "outline of a finding and says nothing of how sure the model is."
-    )
+        words.caption("The answer and every file made from it will be marked.")
 
 
-def render_facts(scan: scans.Scan, card: ModelCard) -> None:
-    left, right = st.columns(2, gap="medium")
-    with left:
-        st.subheader("Read from the file", anchor=False)
-        st.table({"Field": list(scan.facts), "Value": list(scan.facts.values())}, hide_index=True)
-        if scan.notes:
-            st.caption(
-                "What was done on reading: " + " ".join(f"{parts.plain(note.rstrip('.'))}." for note in scan.notes)
-            )
-    with right:
-        st.subheader("The model", anchor=False)
-        parts.render_model(card)
+def render_answer(given: Given, scan: Scan, number: int) -> None:
+    head, how = st.columns([5, 1], vertical_alignment="top")
+    with how:
+        choose_how()
+    if scan.result is None:
+        with head:
+            render_refused(given, scan)
+        return
+    with head:
+        scan_view.render_headline(scan)
+    picture, words = st.columns([1.25, 1], gap="medium")
+    with picture:
+        scan_view.render_view(given, scan, origin_of(given.sample))
+    with words:
+        scan_view.render_regions(scan)
+        scan_view.render_bars(given, scan, read_card(config.read_settings().model))
+        scan_view.render_warnings(scan)
+    scan_heat.render_close(given, scan)
+    scan_files.render_files(given, scan, number)
+    scan_view.render_facts(scan)
+
+
+def render(given: tuple[Given, ...]) -> None:
+    chosen = choose_one(given)
+    if st.session_state.setdefault(_SHOWN, chosen.key) != chosen.key:  # another picture, other regions
+        st.query_params.pop("region", None)
+    st.session_state[_SHOWN] = chosen.key
+    if len(given) > 1 and answered(chosen) is None:
+        look_at(chosen)
+    with parts.guard():
+        render_answer(chosen, scans.classify(chosen, asked_of(chosen)), given.index(chosen) + 1)
+    waiting = [one for one in given if answered(one) is None]
+    if waiting and len(given) > 1:
+        st.caption(f":material/hourglass_top: {len(waiting)} more to look at.")
+        look_at(waiting[0])
+
+
+def look_at(given: Given) -> None:
+    """Find the answer for one of several, and have the list above tell it."""
+    with suppress(LemonsError):  # the list tells that as well
+        scans.classify(given, asked_of(given))
+    if answered(given) is not None:  # else the model is missing, and the page says so
+        st.rerun()
+
+
+def answered(given: Given) -> Scan | LemonsError | None:
+    return scans.peek(given, asked_of(given))
 
 
 enter(__file__)
 parts.page_title(
-    "Scan", "Give a crop of a mammogram; see how probable each group is, and where in the picture a score comes from."
+    "Scan",
+    f"Give a mammogram: see where calcifications are, what kind they probably are, and why. "
+    f":yellow-badge[:material/science: {config.NOTICE}]",
 )
-st.markdown(f":yellow-badge[:material/science: {config.NOTICE}]")
 with parts.guard():
-    picture = choose_picture()
-    if picture:
-        name, data, sample = picture
-        card = read_card(config.SHIPPED_MODEL)
-        key = scans.digest_of(data), card.sha256
-        scan = scans.classify(*key, name, data)
-        answer, pictures = st.columns([1.1, 2], gap="large")
-        with answer:
-            render_answer(scan, card, sample)
-        with pictures:
-            render_pictures(scan, key, name, data, origin_of(sample))
-        render_facts(scan, card)
+    pictures = choose_pictures()
+    if pictures:
+        render(pictures)

@@ -13,7 +13,7 @@ from test_pages import demo, open_page, words  # noqa: F401 - demo is a fixture
 
 from lemons_core.collection import read_collection
 from lemons_core.images import read_image
-from lemons_core.ui import viewer
+from lemons_core.ui import outlines, viewer
 
 PAGE = "pages/case.py"
 
@@ -48,7 +48,7 @@ def case_in(at: AppTest) -> list[str]:
     return [case] if isinstance(case, str) else list(case)
 
 
-def rasterised(outline: viewer.Outline) -> np.ndarray:
+def rasterised(outline: outlines.Outline) -> np.ndarray:
     """The inside of an outline, by the rule of crossings, from the path alone."""
     width, height = outline.size
     sides = np.zeros((height, width + 1), dtype=int)
@@ -64,7 +64,7 @@ def test_an_outline_holds_the_mask_pixel_for_pixel():
     inside[5:20, 8:30] = inside[30:33, 50:60] = True
     inside[10:12, 12:20] = False  # a hole
     inside[0, 0] = inside[39, 59] = True
-    outline = viewer.outline_of(inside)
+    outline = outlines.outline_of(inside)
     assert np.array_equal(rasterised(outline), inside)
     assert outline.size == (60, 40) and outline.box == (0, 0, 60, 40)
     flat = sum(int(part.split("h")[1]) for part in outline.path.split("M") if "h" in part)
@@ -72,7 +72,7 @@ def test_an_outline_holds_the_mask_pixel_for_pixel():
 
 
 def test_an_empty_mask_has_no_outline():
-    assert viewer.outline_of(np.zeros((20, 20), dtype=bool)) == viewer.Outline("", None, (20, 20))
+    assert outlines.outline_of(np.zeros((20, 20), dtype=bool)) == outlines.Outline("", None, (20, 20))
 
 
 def test_a_window_is_widened_about_its_middle_and_moved():
@@ -83,7 +83,7 @@ def test_a_window_is_widened_about_its_middle_and_moved():
 
 def test_a_narrow_window_shows_steps_that_8_bit_would_lose():
     values = np.arange(30_000, 30_256, dtype=np.uint16).reshape(16, 16)  # one grey level of 8 bit
-    data = viewer.encode("steps", 0, (30_000 / viewer.WHITE, 30_255 / viewer.WHITE), True, values)
+    data = viewer.encode(viewer.windowed(values, (30_000 / viewer.WHITE, 30_255 / viewer.WHITE)), lossless=True)
     pixels = np.asarray(Image.open(io.BytesIO(data)))
     assert len(np.unique(pixels)) == 256
 
@@ -145,10 +145,10 @@ def test_a_mask_of_another_size_is_stretched_and_told(tmp_path, pair):
     mask[20:30, 40:60] = 255
     Image.fromarray(mask).save(tmp_path / "mask.png")
     rows = pair.iloc[:1].assign(mask_file=str(tmp_path / "mask.png"))
-    drawn = viewer.outline_all(rows, rows["lesion_id"].iloc[0], film)
+    drawn = outlines.outline_all(rows, rows["lesion_id"].iloc[0], film)
     assert drawn.shapes[0].scale == (1, 2) and drawn.shapes[0].box == (40, 20, 60, 30)
     assert "another size" in drawn.notes[0]
-    empty = viewer.outline_all(rows.assign(mask_file=None), "", film)
+    empty = outlines.outline_all(rows.assign(mask_file=None), "", film)
     assert not empty.shapes and "no mask on disk" in empty.notes[0]
 
 

@@ -1,26 +1,22 @@
 """Every page through app.py, as a visitor meets it: data there or not, good files and bad ones."""
 
 import base64
-import io
 import json
 import shutil
 import socket
-import struct
 import subprocess
 import sys
 import time
-import zlib
 from pathlib import Path
 from urllib.request import urlopen
 
 import numpy as np
 import pytest
-from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from lemons_core import config
 from lemons_core.simulate.demo import write_demo
-from lemons_core.ui import parts, worker
+from lemons_core.ui import parts
 
 ROOT = Path(__file__).parents[1]
 PAGES = ["pages/home.py", "pages/dataset.py", "pages/case.py", "pages/scan.py"]
@@ -32,12 +28,6 @@ def demo() -> Path:
     return write_demo(config.read_settings().demo, images=12, jobs=1)
 
 
-@pytest.fixture(scope="session")
-def crop(demo) -> bytes:
-    seen = worker.read_overview(demo, make_demo=False, progress=lambda *_: None)
-    return Path(seen.samples[0].file).read_bytes()
-
-
 def open_page(page: str = PAGES[0], **query: str) -> AppTest:
     at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
     if page != PAGES[0]:  # only now does AppTest know of the page, and runs it inside app.py
@@ -45,13 +35,6 @@ def open_page(page: str = PAGES[0], **query: str) -> AppTest:
         for name, value in query.items():
             at.query_params[name] = value
         at.run()
-    assert not at.exception, at.exception
-    return at
-
-
-def upload(data: bytes, name: str) -> AppTest:
-    at = open_page("pages/scan.py")
-    at.file_uploader(key="upload-0").set_value((name, data, "application/octet-stream")).run()
     assert not at.exception, at.exception
     return at
 
@@ -78,12 +61,6 @@ def pictures(at: AppTest) -> str:
     return "\n".join(picture.caption for element in at.get("image") for picture in element.proto.imgs)
 
 
-def png(pixels: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_opens_and_names_its_data(demo, page):
     at = open_page(page)
@@ -104,13 +81,6 @@ def test_a_bad_data_folder_is_told_and_the_page_stands(monkeypatch, tmp_path, pa
     at = open_page(page)
     assert "data folder does not exist" in at.error[0].value
     assert at.title
-
-
-def test_an_upload_is_classified_without_any_data(monkeypatch, tmp_path, crop):
-    monkeypatch.setenv("LEMONS_DATA", str(tmp_path))
-    at = upload(crop, "crop.dcm")
-    assert "No case-description CSV" in at.error[0].value, "the folder's fault is told"
-    assert charts(at), "and the upload is answered all the same"
 
 
 def test_the_start_page_says_what_it_is_and_is_not(demo):
@@ -202,77 +172,7 @@ def test_the_real_collection_is_shown_without_its_images(real_data, monkeypatch)
     assert "TCIA" in words(at)
 
 
-def test_a_sample_gets_probabilities_a_table_and_a_heat_map(demo):
-    at = open_page("pages/scan.py")
-    chart = charts(at)[0]["data"][0]
-    assert chart["y"] == ["any calcification", "amorphous", "macro", "micro", "vascular"]
-    assert "not a diagnosis" in words(at) and "Grad-CAM" in pictures(at)
-    assert "Simulated sample" in pictures(at)
-    assert at.query_params["sample"], "the choice can be linked to"
-
-
-def test_sample_and_class_come_from_the_address(demo):
-    seen = worker.read_overview(demo, make_demo=False, progress=lambda *_: None)
-    sample = next(sample for sample in seen.samples if sample.group == "vascular")
-    at = open_page("pages/scan.py", sample=sample.case_id, **{"class": "macro"})
-    assert sample.case_id in words(at) or sample.case_id in str(at.selectbox[0].value)
-    assert "Grad-CAM for macro" in pictures(at)
-
-
-def test_a_nonsense_address_falls_back(demo):
-    at = open_page("pages/scan.py", sample="../../etc/passwd", **{"class": "nonsense"})
-    assert charts(at) and not at.error
-
-
-def test_an_upload_stays_through_other_pages_until_it_is_removed(demo, crop):
-    at = upload(crop, "mine.dcm")
-    assert "Your picture" in pictures(at)
-    at.switch_page("pages/home.py").run()
-    at.switch_page("pages/scan.py").run()
-    assert "Your picture" in pictures(at) and "Still in use: mine.dcm" in words(at)
-    next(button for button in at.button if button.label == "Remove my scan").click().run()
-    assert "Your picture" not in pictures(at) and "scan" not in at.session_state
-
-
-def huge_header() -> bytes:
-    size = struct.pack(">IIBBBBB", 40_000, 40_000, 8, 0, 0, 0, 0)
-    chunk = b"IHDR" + size
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
-
-
-@pytest.mark.parametrize(
-    ("name", "data", "message"),
-    [
-        ("text.dcm", b"this is a letter, not a scan", "not an image"),
-        ("empty.dcm", b"", "empty"),
-        ("dot.png", png(np.zeros((1, 1), np.uint8)), "too small"),
-        ("huge.png", huge_header(), "too many pixels"),
-        ("report.pdf", b"%PDF-1.7 ...", "PDF"),
-    ],
-)
-def test_a_bad_file_gets_its_message_and_the_page_goes_on(demo, crop, name, data, message):
-    at = upload(data, name)
-    assert message in at.error[0].value and name in words(at)
-    assert not charts(at)
-    at.file_uploader(key="upload-0").set_value(("good.dcm", crop, "application/dicom")).run()
-    assert not at.error and charts(at)
-
-
-def test_a_truncated_dicom_gets_its_message(demo, crop):
-    at = upload(crop[: len(crop) // 2], "half.dcm")
-    assert "half.dcm" in words(at) and "damaged or cut short" in at.error[0].value
-
-
-def test_a_colour_photo_is_taken_with_a_note(demo):
-    colours = np.random.default_rng(0).integers(0, 255, (300, 400, 3), dtype=np.uint8)
-    at = upload(png(colours), "photo.png")
-    assert charts(at) and not at.error
-    assert "colour" in words(at).lower()
-
-
-def test_names_from_files_are_never_markup(demo, crop):
-    at = upload(crop, "![x](http://a.example/y.png)<script>$x$.dcm")
-    assert "](http" not in "\n".join(element.value for element in (*at.markdown, *at.caption, *at.warning))
+def test_text_from_files_is_never_markup():
     assert parts.plain("- a") == "\\- a" and parts.plain("1. a") == "1\\. a" and parts.plain("a\n\n# b") == "a \\# b"
 
 

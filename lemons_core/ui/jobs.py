@@ -1,4 +1,7 @@
-"""Long work of a page in a thread of its own: shown with its progress, shared by all windows, kept when one closes."""
+"""Long work of a page in a thread of its own: shown with its progress, kept when its window closes.
+
+`wait_for` shares it between all windows; a page that must not share keeps a `Job` in its session.
+"""
 
 import threading
 from collections.abc import Callable, Hashable
@@ -14,7 +17,7 @@ Progress = Callable[[float, str], None]
 
 
 @dataclass
-class _Job:
+class Job:
     """One piece of work and how far it is."""
 
     fraction: float = 0.0
@@ -22,6 +25,21 @@ class _Job:
     result: Any = None
     error: LemonsError | None = None
     done: threading.Event = field(default_factory=threading.Event)
+
+    @classmethod
+    def start(cls, work: Callable[[Progress], object]) -> "Job":
+        """Begin; `work` is called with a function that takes (0-1, what is being done) and must not call Streamlit."""
+        job = cls()
+        threading.Thread(target=job.run, args=(work,), daemon=True).start()
+        return job
+
+    def watch(self, title: str) -> None:
+        """Wait for the end; meanwhile the progress stands here."""
+        if not self.done.wait(0.3):
+            with st.empty():
+                while not self.done.wait(0.2):
+                    st.progress(self.fraction, f"{title}: {self.text}")
+                st.empty()
 
     def run(self, work: Callable[[Progress], object]) -> None:
         self.error = LemonsError("The work stopped before its end", todo="The terminal of the server tells why.")
@@ -38,10 +56,8 @@ class _Job:
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
-def _start(key: Hashable, _work: Callable[[Progress], object]) -> _Job:
-    job = _Job()
-    threading.Thread(target=job.run, args=(_work,), daemon=True).start()
-    return job
+def _start(key: Hashable, _work: Callable[[Progress], object]) -> Job:
+    return Job.start(_work)
 
 
 def wait_for(key: Hashable, title: str, work: Callable[[Progress], Result]) -> Result:
@@ -57,11 +73,7 @@ def wait_for(key: Hashable, title: str, work: Callable[[Progress], Result]) -> R
     LemonsError : as `work` does; a later call tries again
     """
     job = _start(key, work)
-    if not job.done.wait(0.3):
-        with st.empty():
-            while not job.done.wait(0.2):
-                st.progress(job.fraction, f"{title}: {job.text}")
-            st.empty()
+    job.watch(title)
     if job.error:
         _start.clear(key, work)
         raise job.error

@@ -20,7 +20,10 @@ def navigate() -> StreamlitPage:
                 st.Page("pages/relabel.py", title="Relabel", icon=":material/rule:", url_path="relabel"),
                 st.Page("pages/notes.py", title="Notes", icon=":material/stylus_note:", url_path="notes"),
             ],
-            "Classify": [st.Page("pages/scan.py", title="Scan", icon=":material/image_search:", url_path="scan")],
+            "Classify": [
+                st.Page("pages/scan.py", title="Scan", icon=":material/image_search:", url_path="scan"),
+                st.Page("pages/training.py", title="Training", icon=":material/model_training:", url_path="training"),
+            ],
         }
     )
 

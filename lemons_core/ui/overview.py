@@ -7,18 +7,24 @@ from typing import TYPE_CHECKING, Any
 from lemons_core.terms import GROUPS
 
 if TYPE_CHECKING:  # pandas comes with it, and the server holds an Overview without pandas
+    import pandas as pd
+
     from lemons_core.collection import Collection
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One crop on disk that can be shown or classified."""
+    """One crop, or one whole view, on disk that can be shown or classified.
+
+    masks : of a view, the masks of what is described in it
+    """
 
     case_id: str
     file: str
     group: str
     morphology: str
     pathology: str
+    masks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,7 @@ class Overview:
     images : rows that have a view, a crop, a mask on disk
     groups : rows of each group; a compound type counts in each of its groups
     samples : at most `per_group` crops a group, test rows first
+    views : at most `per_group` whole views, test rows first, named by their image
     """
 
     root: str
@@ -40,6 +47,7 @@ class Overview:
     groups: dict[str, int]
     pathology: dict[str, int]
     samples: tuple[Sample, ...]
+    views: tuple[Sample, ...] = ()
 
     def of_group(self, group: str) -> list[Sample]:
         return [sample for sample in self.samples if sample.group == group]
@@ -65,6 +73,23 @@ def build_overview(collection: "Collection", *, simulated: bool, per_group: int 
         groups={str(group): counted[group] for group in GROUPS},
         pathology={str(name): int(n) for name, n in table["pathology"].value_counts().items()},
         samples=tuple(samples),
+        views=_views(table, per_group),
+    )
+
+
+def _views(table: "pd.DataFrame", most: int) -> tuple[Sample, ...]:
+    """Whole views with all that is described in them; the group is that of the first."""
+    rows = table[table["view_file"].notna() & table["calc_group"].notna()].sort_values("split", kind="stable")
+    return tuple(
+        Sample(
+            str(image),
+            str(same["view_file"].iloc[0]),
+            str(same["calc_group"].iloc[0]),
+            "-".join(dict.fromkeys("-".join(map(str, same["morphology"])).split("-"))),
+            str(same["pathology"].iloc[0]),
+            tuple(same["mask_file"].dropna().astype(str)),
+        )
+        for _, (image, same) in zip(range(most), rows.groupby("image_id", sort=False), strict=False)
     )
 
 
@@ -73,4 +98,7 @@ def to_json(overview: Overview) -> dict[str, Any]:
 
 
 def from_json(raw: dict[str, Any]) -> Overview:
-    return Overview(**raw | {"samples": tuple(Sample(**sample) for sample in raw["samples"])})
+    def samples(name: str) -> tuple[Sample, ...]:
+        return tuple(Sample(**sample | {"masks": tuple(sample["masks"])}) for sample in raw[name])
+
+    return Overview(**raw | {"samples": samples("samples"), "views": samples("views")})

@@ -1,24 +1,23 @@
-"""A view or a crop in full resolution: windowed from 16 bit, outlined as its mask says, to be zoomed and moved.
+"""A view or a crop in full resolution: windowed from 16 bit, outlined or marked, to be zoomed and moved.
 
 The pixels of a few files are kept for all windows. A picture is encoded once for each window, and the browser keeps
-what it has. Outlines are drawn by the browser in image coordinates, so they stay sharp and cover no pixel at any zoom.
+what it has. Outlines and boxes are drawn by the browser in image coordinates, so they stay sharp at any zoom.
 """
 
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 from PIL import Image
 
 from lemons_core import overlay
-from lemons_core.colours import GROUP_COLOURS, NEUTRAL
-from lemons_core.images import read_image
+from lemons_core.images import Picture, read_image
 
 WHITE = 65535
 JPEG_QUALITY = 92
@@ -45,67 +44,27 @@ class Film:
 
 
 @dataclass(frozen=True)
-class Outline:
-    """The edge of a mask.
-
-    path : SVG path in the mask's own pixels
-    box : left, top, right, bottom in pixels; None for an empty mask
-    size : width and height of the mask
-    """
-
-    path: str
-    box: tuple[int, int, int, int] | None
-    size: tuple[int, int]
-
-
-@dataclass(frozen=True)
 class Shape:
-    """One outline as the browser draws it, stretched by `scale` (x, y) onto the view."""
+    """One outline as the browser draws it, stretched by `scale` (x, y) onto the view.
+
+    path : SVG path; box : left, top, right, bottom; both in the pixels of what it was made from
+    label : written beside it; a shape with a label can be chosen by click or keyboard
+    words : what it is, for those who cannot see it
+    """
 
     path: str
     box: tuple[int, int, int, int]
     scale: tuple[float, float]
     colour: str
     chosen: bool
+    label: str = ""
+    words: str = ""
 
 
-@dataclass(frozen=True)
-class Outlines:
-    """Everything that is outlined in one view: the shapes, the chosen one last, and what to say of them."""
-
-    shapes: tuple[Shape, ...]
-    words: str
-    notes: tuple[str, ...]
-
-
-def outline_all(rows: pd.DataFrame, lesion: str, film: Film) -> Outlines:
-    """The outlines of the abnormalities of one view; those of the lesion `lesion` are the chosen ones.
-
-    Raises ImageError.
-    """
-    shapes, words, notes = [], [], []
-    height, width = film.values.shape
-    for row in rows.sort_values("abnormality_id").to_dict("records"):
-        group = row["calc_group"] if isinstance(row["calc_group"], str) else None
-        chosen, number = row["lesion_id"] == lesion, row["abnormality_id"]
-        name = f"abnormality {number}, {group or 'no group'}{' (this one)' if chosen else ''}"
-        if not isinstance(row["mask_file"], str):
-            notes.append(f"Abnormality {number} has no mask on disk, so it is not outlined.")
-            continue
-        outline = read_outline(row["mask_file"])
-        if outline.box is None:
-            notes.append(f"The mask of abnormality {number} is empty.")
-            continue
-        if outline.size != (width, height):
-            notes.append(
-                f"The mask of abnormality {number} has another size than the view ({outline.size[0]:,} x "
-                f"{outline.size[1]:,} pixels): its outline is stretched to fit."
-            )
-        scale = (width / outline.size[0], height / outline.size[1])
-        colour = GROUP_COLOURS[group] if group else NEUTRAL
-        shapes.append(Shape(outline.path, outline.box, scale, colour, chosen))
-        words.append(name)
-    return Outlines(tuple(sorted(shapes, key=lambda shape: shape.chosen)), "; ".join(words), tuple(notes))
+def box_shape(row: int, col: int, height: int, width: int, **about: Any) -> Shape:
+    """A rectangle in pixels of the picture; `about` as Shape has it."""
+    path = f"M{col} {row}h{width}v{height}h{-width}z"
+    return Shape(path, (col, row, col + width, row + height), (1, 1), **about)
 
 
 def read_film(file: str) -> Film:
@@ -116,48 +75,15 @@ def read_film(file: str) -> Film:
     return _film(file, Path(file).stat().st_mtime_ns)
 
 
-def read_outline(file: str) -> Outline:
-    """The edge of a mask from disk or from the cache.
-
-    Raises ImageError.
-    """
-    return _outline(file, Path(file).stat().st_mtime_ns)
-
-
 @st.cache_resource(max_entries=4, show_spinner="Reading the picture")  # two views, a crop and the one before: 100 MB
 def _film(file: str, modified: int) -> Film:
-    picture = read_image(Path(file))
+    return film_of(read_image(Path(file)))
+
+
+def film_of(picture: Picture) -> Film:
+    """A picture as it is shown: half the memory, and quick to window."""
     values = np.rint(picture.pixels * WHITE).astype(np.uint16)
-    low, high = overlay.display_window(picture.pixels)
-    return Film(values, (low, high), picture.spacing_mm)
-
-
-@st.cache_data(max_entries=64, show_spinner="Reading the mask")
-def _outline(file: str, modified: int) -> Outline:
-    return outline_of(read_image(Path(file)).pixels > 0.5)
-
-
-def outline_of(inside: np.ndarray) -> Outline:
-    """The edge between the pixels (H, W) bool that are inside and those that are not, along the pixels' sides."""
-    size = (inside.shape[1], inside.shape[0])
-    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-    if not len(rows):
-        return Outline("", None, size)
-    top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
-    padded = np.pad(inside[top:bottom, left:right], 1).astype(np.int8)
-    flat = _runs(np.diff(padded, axis=0)[:, 1:-1])  # a side lies between two rows of pixels
-    upright = _runs(np.diff(padded, axis=1)[1:-1].T)
-    parts = [f"M{left + start} {top + line}h{length}" for line, start, length in flat]
-    parts += [f"M{left + line} {top + start}v{length}" for line, start, length in upright]
-    return Outline("".join(parts), (left, top, right, bottom), size)
-
-
-def _runs(sides: np.ndarray) -> list[tuple[int, int, int]]:
-    """Line, start and length of each run of sides in the lines of an array."""
-    ends = np.diff(np.pad(sides != 0, ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    line, start = np.nonzero(ends == 1)
-    stop = np.nonzero(ends == -1)[1]
-    return list(zip(line.tolist(), start.tolist(), (stop - start).tolist(), strict=True))
+    return Film(values, overlay.display_window(picture.pixels), picture.spacing_mm)
 
 
 def shift_window(window: tuple[float, float], width: int, level: int) -> tuple[float, float]:
@@ -167,19 +93,27 @@ def shift_window(window: tuple[float, float], width: int, level: int) -> tuple[f
     return middle - half, middle + half
 
 
-@st.cache_data(max_entries=12, show_spinner=False)  # about 2 MB each
-def encode(file: str, modified: int, window: tuple[float, float], lossless: bool, _values: np.ndarray) -> bytes:
-    """A whole picture within a window (low, high of 0-1), 8 bit: PNG when lossless, else JPEG."""
+def windowed(values: np.ndarray, window: tuple[float, float]) -> np.ndarray:
+    """(H, W) uint16 to (H, W) uint8 within a window (low, high of 0-1)."""
     low, high = window
     grey = np.clip((np.arange(WHITE + 1) / WHITE - low) / (high - low), 0, 1)
-    table = np.rint(grey * 255).astype(np.uint8)
+    shown: np.ndarray = np.rint(grey * 255).astype(np.uint8)[values]
+    return shown
+
+
+def encode(image: np.ndarray, *, lossless: bool) -> bytes:
+    """(H, W) or (H, W, 3) uint8 as PNG when lossless, else as JPEG."""
     data = io.BytesIO()
-    image = Image.fromarray(table[_values])
     if lossless:
-        image.save(data, "PNG", compress_level=1)
+        Image.fromarray(image).save(data, "PNG", compress_level=1)
     else:
-        image.save(data, "JPEG", quality=JPEG_QUALITY)
+        Image.fromarray(image).save(data, "JPEG", quality=JPEG_QUALITY)
     return data.getvalue()
+
+
+@st.cache_data(max_entries=12, show_spinner=False)  # about 2 MB each
+def _encoded(file: str, modified: int, window: tuple[float, float], lossless: bool, _values: np.ndarray) -> bytes:
+    return encode(windowed(_values, window), lossless=lossless)
 
 
 def show_picture(
@@ -193,27 +127,55 @@ def show_picture(
     shapes: Sequence[Shape] = (),
     native: bool = False,
 ) -> None:
-    """The picture in a frame of its own, to be zoomed and moved.
+    """A picture from disk, see `show`.
 
-    alt : the picture in words
-    tag : the few words that stand in its corner
     window : width and level in per cent, see `shift_window`
     native : one pixel of the picture for one of the screen (or two, three... when it is small), and lossless
     """
     modified = Path(file).stat().st_mtime_ns
-    data = encode(file, modified, shift_window(film.window, *window), native, film.values)
+    data = _encoded(file, modified, shift_window(film.window, *window), native, film.values)
+    size = film.values.shape[:2]
+    show(data, size, picture=f"{file} {modified}", key=key, alt=alt, tag=tag, shapes=shapes, native=native)
+
+
+def show(
+    data: bytes,
+    size: tuple[int, int],
+    *,
+    picture: str,
+    key: str,
+    alt: str,
+    tag: str,
+    shapes: Sequence[Shape] = (),
+    native: bool = False,
+    on_choose: Callable[[int], None] | None = None,
+) -> None:
+    """An encoded picture in a frame of its own, to be zoomed and moved.
+
+    data : PNG or JPEG; size : its height and width
+    picture : names it; another one is fitted into the frame again
+    alt : the picture in words
+    tag : the few words that stand in its corner
+    on_choose : called with the place in `shapes` of the one that was chosen, before the page runs again
+    """
     head = {
-        "picture": hashlib.blake2b(f"{file} {modified}".encode(), digest_size=8).hexdigest(),  # another one: fit again
-        "width": film.values.shape[1],
-        "height": film.values.shape[0],
+        "picture": hashlib.blake2b(picture.encode(), digest_size=8).hexdigest(),
+        "width": size[1],
+        "height": size[0],
         "version": hashlib.blake2b(data, digest_size=8).hexdigest(),  # the same: the browser need not decode it again
-        "mime": "image/png" if native else "image/jpeg",
+        "mime": "image/png" if data.startswith(b"\x89PNG") else "image/jpeg",
         "alt": alt,
         "tag": tag,
         "native": native,
         "shapes": [asdict(shape) for shape in shapes],
     }
-    _zoom(key=key, data=_packed(head, data))
+
+    def chosen() -> None:
+        place = st.session_state[key]["chosen"]
+        if on_choose and isinstance(place, int) and 0 <= place < len(shapes):  # it comes from a browser
+            on_choose(place)
+
+    _zoom(key=key, data=_packed(head, data), on_chosen_change=chosen)
 
 
 def _packed(head: dict[str, object], picture: bytes) -> bytes:
@@ -224,7 +186,7 @@ def _packed(head: dict[str, object], picture: bytes) -> bytes:
 
 _HTML = """
 <div class="stage" tabindex="0" role="img">
-  <div class="sheet"><img alt="" draggable="false"><svg aria-hidden="true"></svg></div>
+  <div class="sheet"><img alt="" draggable="false"><svg></svg></div>
   <span class="tag"></span><span class="scale" aria-hidden="true"></span>
 </div>
 <div class="bar">

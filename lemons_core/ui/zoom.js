@@ -1,7 +1,8 @@
-// Shows one picture, to be zoomed and moved by wheel, fingers, keys or buttons; outlines lie over it as SVG.
+// Shows one picture, to be zoomed and moved by wheel, fingers, keys or buttons; outlines lie over it as SVG. Those with
+// a label can be chosen: by click, or by Tab and Enter.
 // `stage.zoom` is what the visitor looks at: the middle in pixels of the picture, and the magnification (null: fit).
 // It is kept on the element, because this function is called again at every rerun of the page.
-export default function ({ data, parentElement }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   const size = new DataView(data.buffer, data.byteOffset).getUint32(0);
   const head = JSON.parse(new TextDecoder().decode(data.subarray(4, 4 + size)));
   const [stage, sheet, img, svg, tag, scale] = [".stage", ".sheet", "img", "svg", ".tag", ".scale"]
@@ -16,21 +17,47 @@ export default function ({ data, parentElement }) {
     stage.picture = head.picture;
     stage.zoom = head.native ? pixels() : whole();
   }
-  stage.setAttribute("aria-label", head.alt + " Plus and minus zoom, 0 fits, arrow keys move when zoomed.");
+  const choices = shapes.some(shape => shape.label);
+  stage.setAttribute("role", choices ? "group" : "img");  // what is inside an img cannot be reached
+  stage.setAttribute("aria-label", head.alt + " Plus and minus zoom, 0 fits, arrow keys move when zoomed."
+    + (choices ? " Tab goes to the numbered places, Enter chooses one." : ""));
   tag.textContent = head.tag;
   Object.assign(sheet.style, { width: width + "px", height: height + "px" });
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  const line = (shape, colour, thick) => {
-    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-    path.setAttribute("d", shape.path);
-    path.setAttribute("transform", `scale(${shape.scale})`);
-    path.style.cssText = `stroke:${colour};stroke-width:calc(${thick}px / var(--k))`;
-    return path;
+  const element = (name, attributes, ...children) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    made.append(...children);
+    return made;
   };
+  const line = (shape, colour, thick) => element("path", { d: shape.path, transform: `scale(${shape.scale})`,
+    style: `stroke:${colour};stroke-width:calc(${thick}px / var(--k))` });
   // Dark below and coloured above: seen on bright tissue and on black film. The chosen one is the thicker.
-  svg.replaceChildren(...shapes.flatMap(shape => [
-    line(shape, "rgba(0,0,0,.6)", shape.chosen ? 4.5 : 2.5), line(shape, shape.colour, shape.chosen ? 2.25 : 1.25),
-  ]));
+  const lines = shape => [line(shape, "rgba(0,0,0,.6)", shape.chosen ? 5 : 2.5),
+    line(shape, shape.colour, shape.chosen ? 2.5 : 1.25)];
+  const choice = (shape, place) => {
+    const [left, top] = shape.box, wide = 10 + 8 * shape.label.length;
+    const label = element("g", { style: `transform:translate(${left}px,${top}px) scale(calc(1 / var(--k)))` },
+      element("rect", { x: 0, y: -20, width: wide, height: 18, rx: 3, fill: shape.colour }),
+      element("text", { x: wide / 2, y: -6.5 }, shape.label));
+    const whole = element("g", { class: shape.chosen ? "choice chosen" : "choice", tabindex: 0, role: "button",
+      "aria-label": shape.words, "aria-pressed": shape.chosen }, ...lines(shape), label);
+    whole.choose = () => setTriggerValue("chosen", place);
+    whole.onkeydown = event => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      event.stopPropagation();
+      whole.choose();
+    };
+    whole.onfocus = () => {
+      stage.scrollTo(0, 0);  // browsers scroll even what hides its overflow
+      if (stage.zoom.k !== null && whole.matches(":focus-visible")) look(shape, stage.zoom.k);
+    };
+    return whole;
+  };
+  const focused = [...svg.children].indexOf(svg.getRootNode().activeElement);
+  svg.replaceChildren(...shapes.map((shape, place) =>
+    shape.label ? choice(shape, place) : element("g", {}, ...lines(shape))));
   if (stage.version !== head.version) {
     stage.version = head.version;
     const blob = URL.createObjectURL(new Blob([data.subarray(4 + size)], { type: head.mime }));
@@ -62,13 +89,14 @@ export default function ({ data, parentElement }) {
     z.x -= dx / k; z.y -= dy / k;
     draw();
   };
-  const finding = () => {
-    const shape = shapes.find(one => one.chosen) ?? shapes[0];
+  const look = (shape, k) => {
     const [left, top, right, bottom] = shape.box.map((value, place) => value * shape.scale[place % 2]);
-    const k = 0.6 * Math.min(stage.clientWidth / (right - left), stage.clientHeight / (bottom - top));
-    stage.zoom = { x: (left + right) / 2, y: (top + bottom) / 2, k: Math.min(k, 8) };
+    k ??= Math.min(0.6 * Math.min(stage.clientWidth / (right - left), stage.clientHeight / (bottom - top)), 8);
+    stage.zoom = { x: (left + right) / 2, y: (top + bottom) / 2, k };
     draw();
   };
+  const chosen = shapes.find(one => one.chosen) ?? shapes[0];
+  const finding = () => look(chosen);
   const commands = {
     "+": () => zoomBy(1.4), "=": () => zoomBy(1.4), "-": () => zoomBy(1 / 1.4),
     "0": () => { stage.zoom = whole(); draw(); }, "1": () => { stage.zoom = { ...stage.zoom, k: 1 }; draw(); },
@@ -97,6 +125,7 @@ export default function ({ data, parentElement }) {
   const fingers = (stage.fingers ??= new Map());
   stage.onpointerdown = event => {
     fingers.set(event.pointerId, event);
+    stage.aimed = { choice: event.target.closest(".choice"), x: event.clientX, y: event.clientY };
     if (stage.zoom.k !== null || event.pointerType === "mouse") stage.setPointerCapture(event.pointerId);
   };
   stage.onpointermove = event => {
@@ -111,11 +140,21 @@ export default function ({ data, parentElement }) {
     } else if (stage.zoom.k !== null) move(event.clientX - before.clientX, event.clientY - before.clientY);
     fingers.set(event.pointerId, event);
   };
-  stage.onpointerup = stage.onpointercancel = event => fingers.delete(event.pointerId);
+  stage.onpointercancel = event => fingers.delete(event.pointerId);
+  stage.onpointerup = event => {  // not onclick: the captured pointer belongs to the stage
+    const { choice, x, y } = stage.aimed ?? {};
+    if (choice && fingers.size === 1 && Math.hypot(event.clientX - x, event.clientY - y) < 6) choice.choose();
+    fingers.delete(event.pointerId);
+  };
   stage.ondblclick = () => (stage.zoom.k === null && shapes.length ? finding() : commands["0"]());
 
-  const watch = new ResizeObserver(draw);
-  watch.observe(stage);
+  // A place that was chosen elsewhere on the page comes into a zoomed frame.
+  if (choices && stage.chosen !== chosen.label && stage.chosen && stage.zoom.k !== null) look(chosen, stage.zoom.k);
+  stage.chosen = chosen?.label;
+  svg.children[focused]?.focus({ preventScroll: true });
+  stage.watch?.disconnect();  // that of the last call still knows the size of another picture
+  stage.watch = new ResizeObserver(draw);
+  stage.watch.observe(stage);
   draw();
-  return () => watch.disconnect();
+  return () => stage.watch.disconnect();
 }

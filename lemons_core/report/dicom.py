@@ -1,0 +1,99 @@
+"""A result as DICOM: a Secondary Capture with the regions drawn in, and a Mammography CAD SR that names them.
+
+Both are made anew: new UIDs, no patient, no date but today's. Of the header of the original only side, view and pixel
+spacing are carried over. The structured report refers to the capture, which has the pixel grid of the original.
+"""
+
+from io import BytesIO
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from pydicom.uid import JPEG2000Lossless, generate_uid
+
+from lemons_core import __version__, config, extras
+from lemons_core.card import ModelCard
+from lemons_core.images import Picture
+from lemons_core.overlay import to_grey8
+from lemons_core.report.cad_sr import cad_sr
+from lemons_core.report.pictures import mark
+
+if TYPE_CHECKING:
+    from lemons_core.vision.scan import ScanResult
+
+_MAKER = "Know Your Lemons"
+_METHOD = "Made anew from pixels; side, view and pixel spacing kept"
+
+
+def dicom_files(picture: Picture, result: "ScanResult", card: ModelCard) -> dict[str, bytes]:
+    """`overlay.dcm` and `cad-sr.dcm`, as the bytes of two DICOM files of one new study.
+
+    Parameters
+    ----------
+    picture : as read, DICOM or not
+    result : its regions, in pixels of the picture
+    card : of the model that gave the result
+
+    Raises
+    ------
+    LemonsError : highdicom is not installed
+
+    Source: DICOM PS3.16, TID 4000 and the templates that it includes.
+    """
+    require_highdicom()
+    capture = _capture(picture, result, card)
+    report = cad_sr(picture, result, card, capture, **_equipment(card))
+    return {"overlay.dcm": _bytes(capture), "cad-sr.dcm": _bytes(report)}
+
+
+def require_highdicom() -> ModuleType:
+    """The optional package, or LemonsError that says how to install it."""
+    return extras.require("highdicom", package="highdicom==0.28.2", what="Writing DICOM")
+
+
+def _capture(picture: Picture, result: "ScanResult", card: ModelCard) -> Any:
+    """The picture in 8 bit with boxes, numbers and the notice burnt in, at full size."""
+    highdicom = require_highdicom()
+    spacing = result.spacing_mm if result.spacing_source == "given" else None
+    capture = highdicom.sc.SCImage(
+        mark(to_grey8(picture.pixels), result.regions, words=config.NOTICE),
+        photometric_interpretation="YBR_RCT",
+        bits_allocated=8,
+        coordinate_system="PATIENT",
+        patient_orientation=("L", "F"),  # asked for here, unknown, so emptied below
+        study_instance_uid=generate_uid(None),
+        series_instance_uid=generate_uid(None),
+        series_number=1,
+        sop_instance_uid=generate_uid(None),
+        instance_number=1,
+        pixel_spacing=spacing and (spacing, spacing),
+        transfer_syntax_uid=JPEG2000Lossless,
+        **_equipment(card),
+    )
+    capture.PatientOrientation = None
+    # Without an identifier an archive would put all such studies into one folder, as if of one patient.
+    capture.PatientID = f"LEMONS-{capture.StudyInstanceUID[-12:]}"
+    capture.PatientName = "De-identified^"
+    capture.DerivationDescription = f"Regions found by {card.name} drawn in. {config.NOTICE}"
+    if picture.laterality:
+        capture.ImageLaterality = str(picture.laterality)
+    if picture.view:
+        capture.ViewPosition = str(picture.view)
+    return capture
+
+
+def _equipment(card: ModelCard) -> dict[str, str]:
+    return {
+        "manufacturer": _MAKER,
+        "manufacturer_model_name": card.name[:64],
+        "software_versions": __version__,
+        "series_description": config.NOTICE,
+        "specific_character_set": "ISO_IR 192",
+    }
+
+
+def _bytes(ds: Any) -> bytes:
+    ds.PatientIdentityRemoved = "YES"
+    ds.DeidentificationMethod = _METHOD
+    file = BytesIO()
+    ds.save_as(file, enforce_file_format=True)
+    return file.getvalue()

@@ -1,0 +1,46 @@
+"""Training: how the image model learns, how good each run is, and what it is taught with."""
+
+import streamlit as st
+
+from lemons_core import config
+from lemons_core.runs import Run, find_runs
+from lemons_core.ui import parts, training_answers, training_simulator, training_start, training_view, training_work
+from lemons_core.ui.navigation import enter
+
+TABS = ("Runs", "Answers", "Simulator", "Train")
+
+
+def render_tabs(runs: list[Run], chosen: list[Run]) -> None:
+    tabs = dict(zip(TABS, st.tabs(TABS, key="show", bind="query-params"), strict=True))
+    draw = {
+        "Runs": lambda: render_runs(chosen),
+        "Answers": lambda: training_answers.render_answers(chosen[0]),
+        "Simulator": training_simulator.render_simulator,
+        "Train": lambda: training_start.render_train(runs),
+    }
+    for name, tab in tabs.items():
+        if tab.open:
+            with tab, parts.guard():
+                draw[name]()
+
+
+def render_runs(chosen: list[Run]) -> None:
+    training_view.render_curves(chosen)
+    training_view.render_comparison(chosen)
+    training_view.render_cards(chosen)
+
+
+enter(__file__)
+parts.page_title(
+    "Training", "How the image model learns, how good each run is, what it gets wrong and what it is taught with."
+)
+st.markdown(f":yellow-badge[:material/science: {config.NOTICE}]")
+with parts.guard():
+    runs = find_runs()
+    chosen = training_view.choose_runs(runs)
+    training_view.render_state(chosen[0])
+    training_view.render_answer(chosen[0])
+    busy = training_work.running(runs)
+    if busy and busy is not chosen[0]:
+        st.caption(f":material/play_circle: Run {parts.plain(busy.key)} is going on, {busy.done:.0%} done: see Train.")
+    render_tabs(runs, chosen)
