@@ -58,9 +58,9 @@ def measure(file: Path, arguments: argparse.Namespace) -> None:
     from pytorch_grad_cam import GradCAM
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
-    from lemons_core.breast import find_breast
+    from lemons_core.breast import FILM_SPACING_MM, find_breast
     from lemons_core.vision.places import find_places, spot_map
-    from lemons_core.vision.preprocess import FILM_SPACING_MM, normalise, resample
+    from lemons_core.vision.preprocess import normalise, resample
     from lemons_core.vision.scan import analyse
     from lemons_core.vision.weights import read_model
 

@@ -16,7 +16,8 @@ from lemons_core.images import read_image
 from lemons_core.simulate.crop import simulate_crop
 from lemons_core.simulate.view import Lesion, simulate_view
 from lemons_core.terms import DISPLAY, MORPHOLOGY
-from lemons_core.vision.preprocess import FILM_SPACING_MM, resample
+from lemons_core.breast import FILM_SPACING_MM
+from lemons_core.vision.preprocess import resample
 
 HERE = Path(__file__).parent
 SPACING_MM, SIDE_PX, SHOWN_PX = 0.1, 140, 140

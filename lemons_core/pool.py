@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Literal, TypeVar
 
 from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from lemons_core import extras
@@ -49,6 +50,9 @@ def run_many(
     except TerminatedWorkerError as error:
         todo = "Run it again, with fewer --jobs if memory is short: it goes on where it stopped."
         raise DataError("The system killed a worker process", todo=todo) from error
+    finally:
+        if prefer == "processes" and jobs > 1:  # they would stay for minutes, each with its libraries in memory
+            get_reusable_executor().shutdown(wait=True)
 
 
 def _named(work: Callable[[T], R], name: str, item: T) -> tuple[str, R]:

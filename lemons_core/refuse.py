@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from lemons_core.breast import Breast, enlarge, find_breast, guess_spacing, kind_of_pixels, shrink
+from lemons_core.breast import FILM_SPACING_MM, Breast, enlarge, find_breast, guess_spacing, kind_of_pixels, shrink
 from lemons_core.breast.find import background
 from lemons_core.images import COLOUR, LOSSY, Picture
 
@@ -51,13 +51,13 @@ class Look:
     mirror: float
 
 
-def refusal(picture: Picture, *, kind: str | None = None) -> str | None:
+def refusal(picture: Picture, breast: Breast | None = None) -> str | None:
     """Why this picture is not taken for a mammogram, in plain words with what to do; None when it may be one.
 
     Parameters
     ----------
     picture : as read by read_image
-    kind : "view" or "crop" when the user said so; None: told from the picture
+    breast : found in its pixels; sought when None
     """
     if picture.header.get("modality") in _OTHER_MODALITIES:
         return f"The file says that it is no mammogram but {picture.header['modality']}. Choose the mammogram (MG)."
@@ -67,9 +67,8 @@ def refusal(picture: Picture, *, kind: str | None = None) -> str | None:
     high = float(pixels.max())
     if high - float(pixels.min()) < 0.004:
         return "The picture is blank: all of it has one grey. Export it again."
-    spacing = picture.spacing_mm or (0.05 if kind == "crop" else None)
     grey = pixels if high > 0.9 else pixels / np.float32(high)
-    look = look_at(grey, find_breast(grey, spacing_mm=spacing))
+    look = look_at(grey, breast or find_breast(pixels, spacing_mm=picture.spacing_mm))
     found = _reason(look)
     return found and f"{found} {GO_ON}"
 
@@ -155,23 +154,27 @@ def _chest(small: np.ndarray) -> tuple[float, float]:
     return float(walls - max(left.min(), right.min())), mirror
 
 
-def notes_on(picture: Picture, *, spacing_mm: float | None = None) -> list[str]:
+def notes_on(
+    picture: Picture, breast: Breast | None = None, *, spacing_mm: float | None = None, kind: str | None = None
+) -> list[str]:
     """What a reader should know before believing an answer for this picture; warnings, not reasons to refuse.
 
+    breast : found in its pixels; sought when None
     spacing_mm : as the user gave it for a picture that does not state its own
+    kind : "view" or "crop"; None: told from the picture
     """
     notes = []
     pixels = picture.pixels
     spacing = picture.spacing_mm or spacing_mm
-    breast = find_breast(pixels, spacing_mm=spacing)
-    kind = kind_of_pixels(pixels, spacing_mm=spacing, breast=breast)
+    breast = breast or find_breast(pixels, spacing_mm=spacing)
+    kind = kind or kind_of_pixels(pixels, spacing_mm=spacing, breast=breast)
     if _is_digital(picture, breast, kind):
         notes.append("A digital mammogram (FFDM); the model was made for film, and its probabilities may be off.")
-    if spacing is None and (guess := guess_spacing(pixels, breast)):
+    if spacing is None and kind == "view" and (guess := guess_spacing(pixels, breast)):
         spacing = guess.spacing_mm
         notes.append(f"The pixel spacing is unknown: {spacing:g} mm is estimated ({guess.reason}).")
     elif spacing is None:
-        notes.append("The pixel spacing is unknown: that of film is assumed. Give it if you know it.")
+        notes.append(f"The pixel spacing is unknown: {FILM_SPACING_MM:g} mm is assumed, as of film. Give it if known.")
     if spacing is not None and spacing > COARSE_MM:
         notes.append(f"At {spacing:.2g} mm a pixel the finest specks are lost. Give the picture at full resolution.")
     if LOSSY in picture.warnings:

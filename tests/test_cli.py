@@ -153,4 +153,4 @@ def test_real_crop(capsys, real_data):
     assert status == 0
     assert (found["kind"], found["width"], found["height"]) == ("crop", 1065, 1129)
     assert (found["laterality"], found["view"], found["spacing_mm"]) == ("L", "MLO", None)
-    assert any("0.05 mm a pixel is assumed" in warning for warning in found["warnings"])
+    assert any("0.05 mm is assumed" in warning for warning in found["warnings"])

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 from strangers import strangers
 
+from lemons_core.breast import find_breast
 from lemons_core.images import Picture, read_image
 from lemons_core.refuse import notes_on, refusal
 from lemons_core.simulate import Lesion, simulate_crop, simulate_view
@@ -79,7 +80,7 @@ def test_no_simulated_crop_is_refused():
         shot = {"look": ("film", "digital")[seed % 2], "size_px": (128, 224, 400)[seed // 3 % 3]}
         crop = simulate_crop(kinds[seed % 6 : seed % 6 + 1], rng=rng, spacing_mm=spacing, **shot)
         assert refusal(upload(crop.pixels)) is None, seed
-        assert refusal(upload(crop.pixels), kind="crop") is None, seed
+        assert refusal(upload(crop.pixels), find_breast(crop.pixels, spacing_mm=spacing)) is None, seed
 
 
 def test_a_dark_16_bit_mammogram_is_no_blank():
@@ -128,4 +129,11 @@ def test_burnt_in_text_is_noted():
 
 def test_a_crop_without_spacing_is_said_to_be_taken_as_film():
     crop = simulate_crop(["PUNCTATE"], rng=np.random.default_rng(1))
-    assert any("film is assumed" in note for note in notes_on(upload(crop.pixels)))
+    assert any("assumed, as of film" in note for note in notes_on(upload(crop.pixels)))
+
+
+def test_a_view_that_the_user_calls_a_crop_is_said_to_be_taken_as_film():
+    picture = upload(view(0, look="film", view="CC"))
+    assert any("is estimated" in note for note in notes_on(picture))
+    notes = notes_on(picture, kind="crop")
+    assert any("assumed, as of film" in note for note in notes) and not any("is estimated" in note for note in notes)

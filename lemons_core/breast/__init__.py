@@ -1,9 +1,10 @@
 """The breast in a mammogram: where it lies, whether all of it is there, and how large a pixel must be."""
 
 from lemons_core.breast.find import VIEW_MM, Breast, enlarge, find_breast, shrink
-from lemons_core.breast.spacing import SpacingGuess, estimate_spacing, guess_spacing, kind_of_pixels
+from lemons_core.breast.spacing import FILM_SPACING_MM, SpacingGuess, estimate_spacing, guess_spacing, kind_of_pixels
 
 __all__ = [
+    "FILM_SPACING_MM",
     "VIEW_MM",
     "Breast",
     "SpacingGuess",

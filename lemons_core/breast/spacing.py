@@ -6,6 +6,8 @@ import numpy as np
 
 from lemons_core.breast.find import VIEW_MM, Breast, find_breast
 
+# CBIS-DDSM was digitised at 0.042-0.050 mm and its files do not say so.
+FILM_SPACING_MM = 0.05
 # Spacings in mm that film digitisers and detectors use, each with how often it is met among files that do not say.
 SPACINGS_MM = {
     0.042: 0.06, 0.0435: 0.1, 0.05: 0.34, 0.065: 0.04, 0.07: 0.16, 0.085: 0.08, 0.094: 0.06, 0.1: 0.1, 0.2: 0.06,

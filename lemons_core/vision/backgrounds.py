@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from lemons_core.breast import estimate_spacing, find_breast
+from lemons_core.breast import FILM_SPACING_MM, estimate_spacing, find_breast
 from lemons_core.errors import DataError, ImageError
 from lemons_core.files import write_array
 from lemons_core.images import IMAGE_SUFFIXES, read_image
 from lemons_core.pool import run_many
-from lemons_core.vision.preprocess import FILM_SPACING_MM, resample
+from lemons_core.vision.preprocess import resample
 
 FINEST_MM = 0.07  # finer scans are brought to this spacing: the model sees 0.1 mm
 _PLACE_MM = 1.0  # grid of places that lie on the breast

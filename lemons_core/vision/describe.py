@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lemons_core.breast import FILM_SPACING_MM, Breast, find_breast
 from lemons_core.card import ModelCard
 from lemons_core.images import NO_SPACING, TURNED, Picture
 from lemons_core.refuse import notes_on, refusal
@@ -58,33 +59,37 @@ def answer_for(
     ------
     ModelError : no usable model
     """
-    refused = refusal(picture, kind=kind)
+    spacing = picture.spacing_mm or spacing_mm
+    breast = find_breast(picture.pixels, spacing_mm=spacing or (FILM_SPACING_MM if kind == "crop" else None))
+    refused = refusal(picture, breast)
     if refused and not anyway:
         return Answer(picture, None, None, refused, picture.warnings)
     model = model or read_model()
     scan = analyse(
         picture.pixels,
-        spacing_mm=picture.spacing_mm or spacing_mm,
+        spacing_mm=spacing,
         min_score=min_score,
         kind=kind,
+        breast=breast,
         model=model,
         progress=progress,
     )
     crop = None
     if scan.kind == "crop":
         crop = predict_crop(picture.pixels, spacing_mm=scan.spacing_mm, model=model)
-    return Answer(picture, scan, crop, refused, warnings_of(picture, scan, model))
+    return Answer(picture, scan, crop, refused, warnings_of(picture, scan, model, breast))
 
 
-def warnings_of(picture: Picture, scan: ScanResult, model: Model) -> tuple[str, ...]:
+def warnings_of(picture: Picture, scan: ScanResult, model: Model, breast: Breast) -> tuple[str, ...]:
     """What a reader must know: of the picture, of its spacing, and whether the model knows its like."""
     given = scan.spacing_mm if scan.spacing_source == "given" else None
-    found = [*notes_on(picture, spacing_mm=given), *(one for one in picture.warnings if one != NO_SPACING)]
+    found = notes_on(picture, breast, spacing_mm=given, kind=scan.kind)
+    found += [one for one in picture.warnings if one != NO_SPACING]
     if TURNED in picture.notes:
         found.append("The file asks to be turned (EXIF): rows and columns are those of the upright picture.")
     if picture.pixels.size * (scan.spacing_mm / model.card.spacing_mm) ** 2 > MOST_PIXELS:
         found.append("The picture is very large: it was reduced below the model's spacing, and small specks are lost.")
-    if (unlike(picture.pixels, spacing_mm=scan.spacing_mm, model=model) or 0) > 1:
+    if (unlike(picture.pixels, spacing_mm=scan.spacing_mm, model=model, breast=breast) or 0) > 1:
         found.append("This picture is unlike everything that the model was trained on; its numbers mean little here.")
     return tuple(dict.fromkeys(found))
 

@@ -15,10 +15,11 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from lemons_core.breast import FILM_SPACING_MM
 from lemons_core.errors import ModelError
 from lemons_core.vision.model import CalcificationNet, answer
 from lemons_core.vision.predict import CropResult, check_pixels, result_of
-from lemons_core.vision.preprocess import FILM_SPACING_MM, prepare
+from lemons_core.vision.preprocess import prepare
 from lemons_core.vision.scan import Region
 from lemons_core.vision.weights import Model, read_model
 

@@ -6,10 +6,9 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
+from lemons_core.breast import FILM_SPACING_MM
 from lemons_core.card import ModelCard
 
-# CBIS-DDSM was digitised at 0.042-0.050 mm and its files do not say so.
-FILM_SPACING_MM = 0.05
 SHORTEST_PX = 64
 # A whole view at 0.1 mm has about 4 million pixels; more than this would not fit a small machine.
 MOST_PIXELS = 6_000_000

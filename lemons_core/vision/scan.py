@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from scipy.spatial import ConvexHull, QhullError
 
-from lemons_core.breast import Breast, find_breast, guess_spacing, kind_of_pixels
+from lemons_core.breast import FILM_SPACING_MM, Breast, find_breast, guess_spacing, kind_of_pixels
 from lemons_core.vision.places import Place, find_places, spot_map
 from lemons_core.vision.predict import check_pixels, result_of
-from lemons_core.vision.preprocess import FILM_SPACING_MM, normalise, resample
+from lemons_core.vision.preprocess import normalise, resample
 from lemons_core.vision.weights import Model, read_model
 
 # A region below this calibrated probability is not shown.
@@ -77,6 +77,7 @@ def analyse(
     spacing_mm: float | None = None,
     min_score: float = MIN_SCORE,
     kind: str | None = None,
+    breast: Breast | None = None,
     model: Model | None = None,
     progress: Callable[[float, str], None] | None = None,
 ) -> ScanResult:
@@ -88,6 +89,7 @@ def analyse(
     spacing_mm : pixel spacing; None: estimated from the size of the breast
     min_score : regions with a lower calibrated probability are left out
     kind : "view" or "crop"; None: told from the picture
+    breast : found in these pixels; sought when None
     model : the shipped one when None
 
     Raises
@@ -99,7 +101,7 @@ def analyse(
     tell = progress or (lambda fraction, text: None)
     check_pixels(pixels)
     tell(0.0, "finding the breast")
-    breast = find_breast(pixels, spacing_mm=spacing_mm)
+    breast = breast or find_breast(pixels, spacing_mm=spacing_mm)
     kind = kind or kind_of_pixels(pixels, spacing_mm=spacing_mm, breast=breast)
     spacing, source = _spacing(pixels, spacing_mm, kind, breast)
     small = resample(pixels, spacing, model.card.spacing_mm)

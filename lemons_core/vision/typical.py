@@ -16,12 +16,12 @@ from scipy import ndimage
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lemons_core.breast import find_breast
+from lemons_core.breast import FILM_SPACING_MM, Breast, find_breast
 from lemons_core.card import ModelCard
 from lemons_core.errors import ModelError
 from lemons_core.vision.data import Items, SimulatedTiles
 from lemons_core.vision.model import CalcificationNet
-from lemons_core.vision.preprocess import FILM_SPACING_MM, normalise, resample
+from lemons_core.vision.preprocess import normalise, resample
 from lemons_core.vision.weights import Model, read_model
 
 TYPICAL_NAME = "typical.safetensors"
@@ -115,7 +115,9 @@ def read_typical(directory: str | Path, card: ModelCard) -> Typical | None:
     return Typical(mean, precision, float(limit))
 
 
-def unlike(pixels: np.ndarray, *, spacing_mm: float | None, model: Model) -> float | None:
+def unlike(
+    pixels: np.ndarray, *, spacing_mm: float | None, model: Model, breast: Breast | None = None
+) -> float | None:
     """How unlike its training tiles a model finds a picture: above 1 it is no tissue that the model knows.
 
     The median over a few windows on the breast, in units of the limit; None without typical features for these weights.
@@ -124,25 +126,28 @@ def unlike(pixels: np.ndarray, *, spacing_mm: float | None, model: Model) -> flo
     ----------
     pixels : (H, W) float32, 0-1
     spacing_mm : pixel spacing, None is taken as film
+    breast : found in these pixels; sought when None
     """
     typical = read_typical(model.folder, model.card)
     if typical is None:
         return None
     inputs = [
         normalise(resample(part, spacing_mm, model.card.spacing_mm), model.card)
-        for part in _windows(pixels, spacing_mm, model.card)
+        for part in _windows(pixels, spacing_mm, model.card, breast)
     ]
     with model.lock:
         features = features_of(model.network, torch.from_numpy(np.stack(inputs))[:, None])
     return float(typical.distance(features).median()) / typical.limit
 
 
-def _windows(pixels: np.ndarray, spacing_mm: float | None, card: ModelCard) -> list[np.ndarray]:
+def _windows(
+    pixels: np.ndarray, spacing_mm: float | None, card: ModelCard, breast: Breast | None
+) -> list[np.ndarray]:
     """Squares of the size of a tile, spread over the breast; the whole picture where it is smaller than one."""
     side = round(card.tile_px * card.spacing_mm / (spacing_mm or FILM_SPACING_MM))
     if min(pixels.shape) <= side:
         return [pixels]
-    breast = find_breast(pixels, spacing_mm=spacing_mm)
+    breast = breast or find_breast(pixels, spacing_mm=spacing_mm)
     tissue = breast.coarse if breast.muscle is None else breast.coarse & ~breast.muscle
     cell = np.array(pixels.shape) / tissue.shape
     room = ndimage.distance_transform_cdt(np.pad(tissue, 1))[1:-1, 1:-1]
