@@ -37,9 +37,7 @@ def resident_mb() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument(
-        "--file", type=Path, help="a whole view; default: a simulated one at 0.05 mm"
-    )
+    parser.add_argument("--file", type=Path, help="a whole view; default: a simulated one at 0.05 mm")
     parser.add_argument("--views", type=int, default=20, help="views one after the other, for the growth of memory")
     parser.add_argument("--quick", action="store_true", help="without the tile-by-tile yardstick")
     arguments = parser.parse_args()

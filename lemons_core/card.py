@@ -30,6 +30,8 @@ class ModelCard:
     temperature : label -> what its logit is divided by before the sigmoid, fitted on validation data; 1 when absent
     abstain : label -> [low, high], the band of probabilities in which the honest answer is "not sure"; chosen on
         validation data so that the answers outside it are wrong at most as often as `training` states
+    place_scale : slope and offset that turn the logit of "calcification" at a place of a whole view into that of a
+        probability: a place was picked by the model itself, and most that are picked hold nothing
     """
 
     name: str
@@ -46,6 +48,7 @@ class ModelCard:
     metrics: dict[str, Any] = field(default_factory=dict)
     temperature: dict[str, float] = field(default_factory=dict)
     abstain: dict[str, list[float]] = field(default_factory=dict)
+    place_scale: tuple[float, float] = (1.0, 0.0)
     limits: tuple[str, ...] = ()
     sha256: str = ""
 

@@ -25,8 +25,6 @@ def choose_pictures() -> tuple[Given, ...]:
     upload_side, other_side = st.columns([3, 2] if own else 2, gap="medium", vertical_alignment="center")
     with upload_side:
         uploads.upload_box()
-    if own != uploads.given():
-        st.rerun()  # the other side has to know
     for fault in uploads.faults():
         parts.show_error(fault)
     sample = None
@@ -139,7 +137,9 @@ def status(given: Given) -> str:
     found = answered(given)
     if found is None:
         return "waiting"
-    return f"cannot be read: {found.what}" if isinstance(found, LemonsError) else scan_view.summary(found)
+    if isinstance(found, LemonsError):
+        return f"cannot be read: {found.what}"
+    return scan_view.summary(scan_view.limited(found))
 
 
 def origin_of(sample: Sample | None) -> str:
@@ -163,7 +163,8 @@ def render_refused(given: Given, scan: Scan) -> None:
         words.caption("The answer and every file made from it will be marked.")
 
 
-def render_answer(given: Given, scan: Scan, number: int) -> None:
+def render_answer(given: Given, whole: Scan, number: int) -> None:
+    scan = scan_view.limited(whole)
     head, how = st.columns([5, 1], vertical_alignment="top")
     with how:
         choose_how()
@@ -178,6 +179,8 @@ def render_answer(given: Given, scan: Scan, number: int) -> None:
         scan_view.render_view(given, scan, origin_of(given.sample))
     with words:
         scan_view.render_regions(scan)
+        if whole.result and whole.result.regions:
+            scan_view.render_limit(scan, len(whole.result.regions) - len(scan.result.regions))
         scan_view.render_bars(given, scan, read_card(config.read_settings().model))
         scan_view.render_warnings(scan)
     scan_heat.render_close(given, scan)

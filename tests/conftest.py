@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from lemons_core import config
+from lemons_core.simulate.demo import write_demo
+
 # One thread, here and in every process that a test starts: sums in one order, the same figures to the last bit.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -13,6 +16,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["LEMONS_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     os.environ.pop("LEMONS_DATA", None)
+
+
+@pytest.fixture(scope="session")
+def demo(_own_cache: None) -> Path:
+    """A small simulated collection, where the app looks for its demo data; whoever changes it works on a copy."""
+    return write_demo(config.read_settings().demo, seed=5, images=16)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
-from test_pages import demo, open_page, words  # noqa: F401 - demo is a fixture
+from test_pages import open_page, words
 
 from lemons_core.collection import read_collection
 from lemons_core.images import read_image
@@ -19,7 +19,7 @@ PAGE = "pages/case.py"
 
 
 @pytest.fixture(scope="module")
-def table(demo):  # noqa: F811
+def table(demo):
     return read_collection(demo).table
 
 
@@ -88,7 +88,7 @@ def test_a_narrow_window_shows_steps_that_8_bit_would_lose():
     assert len(np.unique(pixels)) == 256
 
 
-def test_a_deep_link_shows_both_views_the_outlines_and_the_crop(demo, pair):  # noqa: F811
+def test_a_deep_link_shows_both_views_the_outlines_and_the_crop(demo, pair):
     row = pair.iloc[0]
     at = open_page(PAGE, case=row["case_id"])
     pictures = shown(at)
@@ -105,7 +105,7 @@ def test_a_deep_link_shows_both_views_the_outlines_and_the_crop(demo, pair):  # 
     assert case_in(at) == [row["case_id"]]
 
 
-def test_stepping_goes_round_the_cases_with_images(demo, table):  # noqa: F811
+def test_stepping_goes_round_the_cases_with_images(demo, table):
     ids = table[table["view_file"].notna() | table["crop_file"].notna()]["case_id"].tolist()
     at = open_page(PAGE, case=ids[0])
     seen = []
@@ -116,7 +116,7 @@ def test_stepping_goes_round_the_cases_with_images(demo, table):  # noqa: F811
     assert seen == [ids[1], ids[2], ids[1]]
 
 
-def test_the_filters_of_the_address_bound_the_steps(demo, table):  # noqa: F811
+def test_the_filters_of_the_address_bound_the_steps(demo, table):
     vascular = table[[own == ("vascular",) or "vascular" in own for own in table["calc_groups"]]]["case_id"].tolist()
     at = open_page(PAGE, in_group="vascular", case=vascular[3])
     assert f"4 of {len(vascular):,}" in words(at) and "Only group vascular" in words(at)
@@ -126,7 +126,7 @@ def test_the_filters_of_the_address_bound_the_steps(demo, table):  # noqa: F811
     assert "Only group" not in words(at) and "in_group" not in at.query_params
 
 
-def test_a_case_without_images_keeps_its_notes_and_says_what_is_missing(demo, table):  # noqa: F811
+def test_a_case_without_images_keeps_its_notes_and_says_what_is_missing(demo, table):
     row = table[table["view_file"].isna() & table["morphology"].notna()].iloc[0]
     at = open_page(PAGE, case=row["case_id"])
     text = words(at)
@@ -134,7 +134,7 @@ def test_a_case_without_images_keeps_its_notes_and_says_what_is_missing(demo, ta
     assert str(row["morphology"]) in text and not at.slider
 
 
-def test_an_unknown_case_is_told_and_another_is_shown(demo):  # noqa: F811
+def test_an_unknown_case_is_told_and_another_is_shown(demo):
     at = open_page(PAGE, case="../../etc/passwd")
     assert "has no case" in at.warning[0].value and shown(at)
 
@@ -152,7 +152,7 @@ def test_a_mask_of_another_size_is_stretched_and_told(tmp_path, pair):
     assert not empty.shapes and "no mask on disk" in empty.notes[0]
 
 
-def test_a_damaged_view_is_told_and_the_rest_stands(demo, pair, tmp_path, monkeypatch):  # noqa: F811
+def test_a_damaged_view_is_told_and_the_rest_stands(demo, pair, tmp_path, monkeypatch):
     root = tmp_path / "copy"
     shutil.copytree(demo, root)
     damaged = root / Path(pair.iloc[0]["view_file"]).relative_to(demo)

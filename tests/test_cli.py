@@ -13,7 +13,6 @@ from test_cases import record, write
 from lemons_core.cli import main
 from lemons_core.images import write_png
 from lemons_core.simulate.crop import simulate_crop
-from lemons_core.simulate.demo import read_demo_marker, write_demo
 
 ROOT = Path(__file__).parents[1]
 
@@ -124,26 +123,6 @@ def test_a_model_that_cannot_be_used_is_told(capsys, crop_file, tmp_path, damage
     status, _, err = run(capsys, "predict", crop_file, "--model", tmp_path)
     assert status == 1
     assert str(tmp_path) in err
-
-
-def test_train_evaluate_predict_on_a_collection(capsys, crop_file, tmp_path):
-    demo = write_demo(tmp_path / "demo", seed=2, images=16, jobs=1)
-    assert read_demo_marker(demo) is not None
-    out = tmp_path / "model"
-    options = ["--epochs", 1, "--batch", 4, "--init", "scratch", "--workers", 0]
-    status, text, _ = run(capsys, "train", "--data", demo, "--out", out, *options)
-    assert status == 0
-    assert "trained on the simulated demo data" in text
-    status, text, _ = run(capsys, "evaluate", "--data", demo, "--model", out, "--json")
-    figures = json.loads(text)
-    assert status == 0
-    assert figures["simulated"] is True
-    assert figures["n"] == figures["crops"] + figures["normal_patches"]
-    assert sum(map(sum, figures["single_label"]["confusion"])) == figures["single_label"]["n"] == figures["crops"]
-    assert set(figures["labels"]) == {"calcification", "amorphous", "macro", "micro", "vascular"}
-    status, text, _ = run(capsys, "predict", crop_file, "--model", out, "--json")
-    assert status == 0
-    assert json.loads(text)[0]["model"]["name"] == "demo-resnet34"
 
 
 def test_real_crop(capsys, real_data):

@@ -9,12 +9,6 @@ from test_cases import record, write
 
 from lemons_core.collection import is_mask, read_collection
 from lemons_core.errors import DataError
-from lemons_core.simulate.demo import write_demo
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory) -> Path:
-    return write_demo(tmp_path_factory.mktemp("collection") / "demo", seed=1, images=12, jobs=1)
 
 
 @pytest.fixture(scope="module")

@@ -23,13 +23,7 @@ from lemons_core.convert.png import bands_of
 from lemons_core.errors import DataError, LemonsError
 from lemons_core.images import read_image
 from lemons_core.images.stored import read_stored
-from lemons_core.simulate.demo import write_demo
 from lemons_core.simulate.dicom import dicom_bytes, make_uid
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory) -> Path:
-    return write_demo(tmp_path_factory.mktemp("convert") / "demo", seed=1, images=12, jobs=2)
 
 
 @pytest.fixture(scope="module")

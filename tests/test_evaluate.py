@@ -14,7 +14,6 @@ from lemons_core.cli import main
 from lemons_core.config import SHIPPED_MODEL
 from lemons_core.errors import DataError
 from lemons_core.simulate.crop import simulate_crop
-from lemons_core.simulate.demo import write_demo
 from lemons_core.terms import GROUPS
 from lemons_core.vision.data import SimulatedTiles
 from lemons_core.vision.evaluate import Examples, evaluate, score_examples, simulated_examples, write_metrics
@@ -28,11 +27,6 @@ from lemons_core.vision.weights import read_model, write_model
 def examples() -> Examples:
     """The shipped model on tiles that it never saw."""
     return simulated_examples(read_model(), count=300, seed=11)
-
-
-@pytest.fixture(scope="module")
-def collection(tmp_path_factory):
-    return write_demo(tmp_path_factory.mktemp("evaluate") / "demo", seed=5, images=16, jobs=1)
 
 
 def test_a_label_shuffle_gives_chance(examples):
@@ -110,8 +104,8 @@ def test_the_temperature_of_the_card_is_used(examples):
     assert cold["temperature"] == 0.25
 
 
-def test_a_collection_by_crop_and_by_lesion(collection):
-    found = evaluate(collection, SHIPPED_MODEL)
+def test_a_collection_by_crop_and_by_lesion(demo):
+    found = evaluate(demo, SHIPPED_MODEL)
     assert found["simulated"] is True and found["split"] == "test" and found["seen"] is False
     assert found["n"] == found["crops"] + found["normal_patches"]
     assert found["single_label"]["n"] == found["crops"]
@@ -126,13 +120,13 @@ def test_a_collection_by_crop_and_by_lesion(collection):
     assert json.loads(json.dumps(found)) == found
 
 
-def test_malignancy_is_measured_against_pathology_and_a_lesion_takes_the_worse(collection, tmp_path):
+def test_malignancy_is_measured_against_pathology_and_a_lesion_takes_the_worse(demo, tmp_path):
     labels = (*LABELS, MALIGNANCY)
     torch.manual_seed(0)
     write_model(
         tmp_path, build_network(labels), replace(EMPTY_CARD, labels=labels, training={"source": "a collection"})
     )
-    found = evaluate(collection, tmp_path)
+    found = evaluate(demo, tmp_path)
     row, lesions = found["labels"][MALIGNANCY], found["lesions"]["labels"][MALIGNANCY]
     assert row["n"] == found["crops"], "the pathology of normal tissue is not known"
     assert 0 < row["positives"] < row["n"]
@@ -141,8 +135,8 @@ def test_malignancy_is_measured_against_pathology_and_a_lesion_takes_the_worse(c
     assert found["labels"]["micro"]["n"] == found["n"]
 
 
-def test_a_patient_with_calcifications_on_both_sides_is_refused(collection, tmp_path):
-    root = shutil.copytree(collection, tmp_path / "crossing")
+def test_a_patient_with_calcifications_on_both_sides_is_refused(demo, tmp_path):
+    root = shutil.copytree(demo, tmp_path / "crossing")
     train, test = (root / "csv" / f"calc_case_description_{split}_set.csv" for split in ("train", "test"))
     one, other = (
         next(line for line in path.read_text().splitlines() if line.startswith("P_")) for path in (train, test)

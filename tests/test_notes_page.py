@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
-from test_pages import charts, demo, open_page, words  # noqa: F401
+from test_pages import charts, open_page, words
 
 from lemons_core import config
 from lemons_core.notes.parse import parse_note
@@ -42,7 +42,7 @@ def probability(at: AppTest) -> list[str]:
 
 
 @pytest.fixture
-def page(demo) -> AppTest:  # noqa: F811
+def page(demo) -> AppTest:
     return open_page(PAGE)
 
 
@@ -67,7 +67,7 @@ def test_features_come_from_the_address_and_change_the_model(page):
     assert len({*seen.values(), page.metric[0].value}) == 3
 
 
-def test_a_nonsense_address_falls_back(demo):  # noqa: F811
+def test_a_nonsense_address_falls_back(demo):
     at = open_page(PAGE, features="everything", show="nonsense", way="magic")
     assert probability(at) and not at.error
 
@@ -137,7 +137,7 @@ def test_the_threshold_moves_sensitivity_against_specificity(page):
     assert not page.exception
 
 
-def test_reasons_are_drawn_for_every_descriptor(demo):  # noqa: F811
+def test_reasons_are_drawn_for_every_descriptor(demo):
     at = open_page(PAGE, show="Why")
     assert len(charts(at)) == 5
     for name in ("type", "distribution", "assessment"):
@@ -147,7 +147,7 @@ def test_reasons_are_drawn_for_every_descriptor(demo):  # noqa: F811
 
 
 @pytest.fixture
-def few(demo, monkeypatch, tmp_path) -> Path:  # noqa: F811
+def few(demo, monkeypatch, tmp_path) -> Path:
     """Some rows of each table as a visitor's own collection, for work that takes long on all of them."""
     folder = tmp_path / "few"
     folder.mkdir()
@@ -181,7 +181,7 @@ def test_a_note_is_answered_without_any_data(monkeypatch, tmp_path):
     assert probability(at) and "trained on simulated notes" in words(at)
 
 
-def test_tables_without_a_test_split_are_scored_by_folds(demo, monkeypatch, tmp_path):  # noqa: F811
+def test_tables_without_a_test_split_are_scored_by_folds(demo, monkeypatch, tmp_path):
     folder = tmp_path / "half"
     folder.mkdir()
     for file in (demo / "csv").glob("calc*train*.csv"):

@@ -15,17 +15,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lemons_core import config
-from lemons_core.simulate.demo import write_demo
 from lemons_core.ui import parts
 
 ROOT = Path(__file__).parents[1]
 PAGES = ["pages/home.py", "pages/dataset.py", "pages/case.py", "pages/scan.py"]
-
-
-@pytest.fixture(scope="session")
-def demo() -> Path:
-    """A small demo set where the app looks for its own, so that no page makes the full one."""
-    return write_demo(config.read_settings().demo, images=12, jobs=1)
 
 
 def open_page(page: str = PAGES[0], **query: str) -> AppTest:

@@ -15,13 +15,11 @@ from lemons_core.cli import main
 from lemons_core.collection import read_collection
 from lemons_core.errors import ImageError
 from lemons_core.quality import Kind, check_collection, count_areas
-from lemons_core.simulate.demo import write_demo
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory) -> Path:
+def root(demo, tmp_path_factory) -> Path:
     """A collection with one planted fault of each kind."""
-    demo = write_demo(tmp_path_factory.mktemp("quality") / "demo", seed=1, images=16, jobs=2)
     folder = tmp_path_factory.mktemp("planted") / "tcia"
     write_tcia(folder, demo, read_shots(demo))
     return folder

@@ -15,7 +15,6 @@ from lemons_core.collection import read_collection
 from lemons_core.errors import DataError
 from lemons_core.export import label_table, read_label_table, write_class_folders, zip_class_folders
 from lemons_core.labels import DEFAULT_MAPPING, add_groups, parse_mapping
-from lemons_core.simulate.demo import write_demo
 from lemons_core.suspects import REASONS, find_suspects
 
 
@@ -34,9 +33,8 @@ def real(real_data):
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    root = write_demo(tmp_path_factory.mktemp("relabel") / "demo", seed=3, images=12, jobs=1)
-    return read_collection(root).table
+def table(demo):
+    return read_collection(demo).table
 
 
 def test_counts_and_overlaps_of_a_few_rows(tmp_path):
@@ -138,29 +136,29 @@ def test_labels_csv_round_trips(tmp_path):
     assert "benign type, malignant" in first["suspect"].split("|")
 
 
-def test_class_folders_load_with_torchvision(demo, tmp_path):
+def test_class_folders_load_with_torchvision(table, tmp_path):
     from torchvision.datasets import ImageFolder
 
-    count, failed = write_class_folders(demo, tmp_path)
+    count, failed = write_class_folders(table, tmp_path)
     assert not failed
-    assert count == demo["crop_file"].notna().sum() - (demo["crop_file"].notna() & demo["calc_group"].isna()).sum()
+    assert count == table["crop_file"].notna().sum() - (table["crop_file"].notna() & table["calc_group"].isna()).sum()
     loaded = ImageFolder(tmp_path / "train")
     assert set(loaded.classes) <= {"amorphous", "macro", "micro", "vascular"}
     picture, label = loaded[0]
     assert np.asarray(picture).std() > 5, "neither black nor clipped to white"
     case = loaded.imgs[0][0].rsplit("/", 1)[-1].removesuffix(".png")
-    assert demo.set_index("case_id").loc[case, "calc_group"] == loaded.classes[label]
+    assert table.set_index("case_id").loc[case, "calc_group"] == loaded.classes[label]
     stamps = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.png")}
-    write_class_folders(demo, tmp_path)
+    write_class_folders(table, tmp_path)
     assert stamps == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.png")}, "nothing is written twice"
 
 
-def test_the_zip_holds_the_same_places_and_stops_at_its_limit(demo):
-    names = zipfile.ZipFile(BytesIO(zip_class_folders(demo))).namelist()
+def test_the_zip_holds_the_same_places_and_stops_at_its_limit(table):
+    names = zipfile.ZipFile(BytesIO(zip_class_folders(table))).namelist()
     assert len(names) == len(set(names)) > 8
     assert all(name.split("/")[0] in ("train", "test") for name in names)
     with pytest.raises(DataError, match="labels --images DIR"):
-        zip_class_folders(demo, limit=10_000)
+        zip_class_folders(table, limit=10_000)
 
 
 def test_an_empty_set_says_so(tmp_path):

@@ -1,7 +1,7 @@
 """The relabel page: a change of one rule reaches every figure and stays when one comes back."""
 
 import pytest
-from test_pages import charts, demo, open_page, words  # noqa: F401 - demo is a fixture
+from test_pages import charts, open_page, words
 
 from lemons_core.labels import mapping_text, parse_mapping, read_mapping
 
@@ -13,7 +13,7 @@ def other_rules() -> str:
 
 
 @pytest.fixture
-def page(demo):  # noqa: F811
+def page(demo):
     return open_page(PAGE)
 
 
@@ -58,7 +58,7 @@ def test_a_rule_that_is_moved_keeps_every_token():
     assert len({rule.token for rule in rules}) == 13
 
 
-def test_suspects_are_filtered_by_the_address(demo):  # noqa: F811
+def test_suspects_are_filtered_by_the_address(demo):
     at = open_page(PAGE, reason="views disagree on pathology")
     table = next(frame.value for frame in at.dataframe if "detail" in frame.value)
     assert set(table["reason"]) == {"views disagree on pathology"}

@@ -108,8 +108,8 @@ def test_the_group_of_a_real_view_is_found(real_data):
     assert result.kind == "view" and result.spacing_source == "estimated" and 0.04 <= result.spacing_mm <= 0.06
     # The curl of calcium and the fine specks below it that a reader sees in this film.
     found = [r for r in result.regions if r.row <= 1640 <= r.row + r.height and r.col <= 2290 <= r.col + r.width]
-    assert found and found[0].score > 0.5
-    assert result.regions.index(found[0]) < 4
+    assert found and found[0].score > 0.2
+    assert result.regions.index(found[0]) == 0
 
 
 def test_the_real_crop_holds_specks(real_data):

@@ -19,7 +19,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian
 from streamlit.testing.v1 import AppTest
-from test_pages import ROOT, charts, demo, open_page, pictures, words  # noqa: F401 - demo is a fixture
+from test_pages import ROOT, charts, open_page, pictures, words
 
 from lemons_core import config
 from lemons_core.card import read_card
@@ -38,7 +38,7 @@ GROUPS = {"amorphous": 0.2, "macro": 0.1, "micro": 0.8, "vascular": 0.05}
 
 
 @pytest.fixture(scope="module")
-def seen(demo) -> Overview:  # noqa: F811
+def seen(demo) -> Overview:
     return worker.read_overview(demo, make_demo=False, progress=lambda *_: None)
 
 
@@ -120,7 +120,7 @@ def packed(**members: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def test_a_sample_crop_gets_probabilities_and_a_heat_map(demo):  # noqa: F811
+def test_a_sample_crop_gets_probabilities_and_a_heat_map(demo):
     at = open_page(PAGE)
     assert charts(at)[0]["data"][0]["y"] == ["any calcification", "amorphous", "macro", "micro", "vascular"]
     assert "Any calcification:" in words(at) and "not a diagnosis" in words(at)
@@ -128,18 +128,18 @@ def test_a_sample_crop_gets_probabilities_and_a_heat_map(demo):  # noqa: F811
     assert at.query_params["sample"], "the choice can be linked to"
 
 
-def test_sample_and_class_come_from_the_address(demo, seen):  # noqa: F811
+def test_sample_and_class_come_from_the_address(demo, seen):
     sample = next(sample for sample in seen.samples if sample.group == "vascular")
     at = open_page(PAGE, sample=sample.case_id, **{"class": "macro"})
     assert at.selectbox[0].value == sample.case_id and "Grad-CAM for macro" in pictures(at)
 
 
-def test_a_nonsense_address_falls_back(demo):  # noqa: F811
+def test_a_nonsense_address_falls_back(demo):
     at = open_page(PAGE, sample="../../etc/passwd", region="²", **{"class": "nonsense"})
     assert charts(at) and not at.error
 
 
-def test_a_whole_view_is_answered_with_places_to_choose(demo, seen, found):  # noqa: F811
+def test_a_whole_view_is_answered_with_places_to_choose(demo, seen, found):
     at = open_page(PAGE, sample=seen.views[0].case_id)
     assert "3 places that look like calcification" in words(at)
     assert "1 not sure" in words(at) and "place 1, **90%**" in words(at)
@@ -154,7 +154,7 @@ def test_a_whole_view_is_answered_with_places_to_choose(demo, seen, found):  # n
     assert table["calcification"].tolist() == pytest.approx([90, 60, 40]) and "Place 1" in words(at)
 
 
-def test_the_chosen_place_lives_in_the_address_and_does_not_outlive_its_picture(demo, seen, found):  # noqa: F811
+def test_the_chosen_place_lives_in_the_address_and_does_not_outlive_its_picture(demo, seen, found):
     at = open_page(PAGE, sample=seen.views[0].case_id, region="3")
     assert head(at)["shapes"][-1]["label"] == "3" and "close look at place 3" in words(at) + heading(at)
     at.selectbox[0].set_value(seen.views[1].case_id).run()
@@ -165,14 +165,19 @@ def heading(at: AppTest) -> str:
     return "\n".join(element.value for element in at.subheader)
 
 
-def test_no_place_is_an_answer_too(demo, view, found):  # noqa: F811
+def test_no_place_is_an_answer_too(demo, view, found):
     found.clear()
     at = upload(("a.dcm", view))
     assert "No place looks like calcification" in words(at) and not head(at)["shapes"]
     assert not at.error and not charts(at) and "Grad-CAM" not in pictures(at)
 
 
-def test_the_heat_map_is_laid_on_the_whole_view_where_it_belongs(demo, view, found):  # noqa: F811
+def test_the_heat_map_is_laid_on_the_whole_view_where_it_belongs(demo, seen, view, found):
+    table = read_collection(demo).table
+    mask = table.loc[table["image_id"] == seen.views[0].case_id, "mask_file"].iloc[0]
+    middle = np.argwhere(read_image(mask).pixels > 0.5).mean(axis=0)  # where calcium raises the score
+    row, col = (middle - (45, 60)).astype(int).tolist()
+    found[:] = [region(row, col)]
     at = upload(("a.dcm", view))
     plain = np.asarray(Image.open(io.BytesIO(head(at)["bytes"])))
     at.toggle[0].set_value(True).run()
@@ -182,11 +187,11 @@ def test_the_heat_map_is_laid_on_the_whole_view_where_it_belongs(demo, view, fou
     rows, columns = np.nonzero(coloured)
     margin = round(8 / dcmread(io.BytesIO(view)).ImagerPixelSpacing[0]) + 8  # blocks of JPEG
     assert len(rows), "something is hot"
-    assert 900 - margin <= rows.min() and rows.max() <= 990 + margin
-    assert 700 - margin <= columns.min() and columns.max() <= 820 + margin
+    assert row - margin <= rows.min() and rows.max() <= row + 90 + margin
+    assert col - margin <= columns.min() and columns.max() <= col + 120 + margin
 
 
-def test_the_visitor_says_what_it_is_and_how_large_its_pixels_are(demo, view, found):  # noqa: F811
+def test_the_visitor_says_what_it_is_and_how_large_its_pixels_are(demo, view, found):
     pixels = read_image(view).pixels
     middle = (pixels[300:1600, 100:1200] * 255).astype(np.uint8)  # without a header
     at = upload(("a.png", png(middle)))
@@ -202,7 +207,7 @@ def facts(at: AppTest) -> dict[str, str]:
     return dict(zip(table["Field"], table["Value"], strict=True))
 
 
-def test_several_files_and_a_zip_have_a_line_each(demo, crop, view, found):  # noqa: F811
+def test_several_files_and_a_zip_have_a_line_each(demo, crop, view, found):
     data = packed(**{"a/crop.dcm": crop, "notes.txt": b"Dear reader", "../evil.png": b"x", "photo.png": photo()})
     at = upload(("view.dcm", view), ("many.zip", data))
     lines = listed(at)
@@ -214,21 +219,21 @@ def test_several_files_and_a_zip_have_a_line_each(demo, crop, view, found):  # n
     assert not at.error, "the faults of the others are not in the way"
 
 
-def test_of_too_many_the_first_are_taken_and_that_is_said(demo, crop, found):  # noqa: F811
+def test_of_too_many_the_first_are_taken_and_that_is_said(demo, crop, found):
     files = {f"{number}.dcm": crop + bytes(2 * number) for number in range(uploads.MOST + 3)}
     at = upload(("many.zip", packed(**files)))
     assert f"Only the first {uploads.MOST} of {uploads.MOST + 3}" in at.error[0].value
     assert len(listed(at)) == uploads.MOST and len(at.session_state["scan_jobs"]) <= scans.MOST_KEPT
 
 
-def test_a_damaged_zip_is_told_and_a_good_file_still_works(demo, crop):  # noqa: F811
+def test_a_damaged_zip_is_told_and_a_good_file_still_works(demo, crop):
     at = upload(("many.zip", b"PK\x03\x04 and then nothing"))
     assert "damaged" in at.error[0].value and not charts(at)
     give(at, ("a.dcm", crop))
     assert not at.error and charts(at)
 
 
-def test_what_is_no_mammogram_is_refused_and_goes_on_at_the_visitors_word(demo):  # noqa: F811
+def test_what_is_no_mammogram_is_refused_and_goes_on_at_the_visitors_word(demo):
     at = upload(("photo.png", photo()))
     assert "not taken for a mammogram" in words(at) and "colour" in words(at).lower()
     assert not charts(at) and not at.error
@@ -236,7 +241,7 @@ def test_what_is_no_mammogram_is_refused_and_goes_on_at_the_visitors_word(demo):
     assert charts(at) and "Read at your word" in at.warning[0].value
 
 
-def test_an_upload_stays_through_other_pages_until_it_is_removed(demo, crop):  # noqa: F811
+def test_an_upload_stays_through_other_pages_until_it_is_removed(demo, crop):
     at = upload(("mine.dcm", crop))
     assert "your picture" in head(at)["alt"]
     answer = charts(at)
@@ -270,7 +275,7 @@ def huge_header() -> bytes:
         ("report.pdf", b"%PDF-1.7 ...", "PDF"),
     ],
 )
-def test_a_bad_file_gets_its_message_and_the_page_goes_on(demo, crop, name, data, message):  # noqa: F811
+def test_a_bad_file_gets_its_message_and_the_page_goes_on(demo, crop, name, data, message):
     at = upload((name, data))
     assert message in at.error[0].value and name in words(at)
     assert not charts(at)
@@ -278,12 +283,12 @@ def test_a_bad_file_gets_its_message_and_the_page_goes_on(demo, crop, name, data
     assert not at.error and charts(at)
 
 
-def test_a_truncated_dicom_gets_its_message(demo, crop):  # noqa: F811
+def test_a_truncated_dicom_gets_its_message(demo, crop):
     at = upload(("half.dcm", crop[: len(crop) // 2]))
     assert "half.dcm" in words(at) and "damaged or cut short" in at.error[0].value
 
 
-def test_names_from_files_are_never_markup(demo, crop):  # noqa: F811
+def test_names_from_files_are_never_markup(demo, crop):
     at = upload(("![x](http://a.example/y.png)<script>$x$.dcm", crop[:300]))
     assert at.error and "](http" not in "\n".join(e.value for e in (*at.markdown, *at.caption, *at.warning, *at.error))
 
@@ -311,7 +316,7 @@ def planted(data: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def test_planted_names_leave_no_trace_on_the_page_in_logs_or_in_files(demo, view, found, tmp_path, monkeypatch, caplog):  # noqa: F811
+def test_planted_names_leave_no_trace_on_the_page_in_logs_or_in_files(demo, view, found, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     data = planted(view)
     with caplog.at_level(logging.DEBUG):
@@ -322,7 +327,7 @@ def test_planted_names_leave_no_trace_on_the_page_in_logs_or_in_files(demo, view
     assert not list(tmp_path.rglob("*")), "nothing was written"
 
 
-def test_what_is_taken_away_is_whole_and_names_nobody(demo, view, found):  # noqa: F811
+def test_what_is_taken_away_is_whole_and_names_nobody(demo, view, found):
     pytest.importorskip("highdicom")
     data = planted(view)
     given = Given("key", f"{PLANTED}.dcm", lambda: data)
@@ -369,7 +374,7 @@ def test_what_is_kept_of_an_answer_is_small(view, found):
     assert answer.result.breast.size == 0 and len(str(answer)) < 20_000
 
 
-def test_masks_of_a_view_are_cut_to_the_window(demo):  # noqa: F811
+def test_masks_of_a_view_are_cut_to_the_window(demo):
     table = read_collection(demo).table
     row = table[table["mask_file"].notna() & table["view_file"].notna()].iloc[0]
     mask = read_image(row["mask_file"]).pixels > 0.5

@@ -13,14 +13,8 @@ from lemons_core.collection import Collection, read_collection
 from lemons_core.errors import DataError
 from lemons_core.images import read_image
 from lemons_core.quality import Kind, check_collection
-from lemons_core.simulate.demo import write_demo
 from lemons_core.sources.facts import grey_levels, read_facts
 from lemons_core.sources.index import read_index
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory) -> Path:
-    return write_demo(tmp_path_factory.mktemp("sources") / "demo", seed=1, images=16, jobs=2)
 
 
 @pytest.fixture(scope="module")

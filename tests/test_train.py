@@ -21,7 +21,7 @@ from lemons_core.images import write_png
 from lemons_core.runs import read_run
 from lemons_core.simulate import simulate_view
 from lemons_core.simulate.crop import simulate_crop
-from lemons_core.simulate.demo import MARKER, write_demo
+from lemons_core.simulate.demo import MARKER
 from lemons_core.vision.backgrounds import read_backgrounds, split_backgrounds
 from lemons_core.vision.batches import Batches
 from lemons_core.vision.checkpoint import CHECKPOINT_NAME, STOP_NAME, Place
@@ -36,12 +36,12 @@ from lemons_core.vision.train import _worn_out, train
 from lemons_core.vision.typical import read_typical
 from lemons_core.vision.weights import read_model
 
-RECIPE = Recipe(epochs=2, seed=3, batch=8, tiles=16, init="scratch", workers=0)
+RECIPE = Recipe(epochs=2, seed=3, batch=8, tiles=16, init="scratch", workers=0, views=0)
 HOME = Path(__file__).parents[1]
 
 
 def command(out: Path, *more: object, recipe: Recipe = RECIPE) -> list[str]:
-    options = {"epochs": recipe.epochs, "seed": recipe.seed, "batch": recipe.batch, "tiles": recipe.tiles}
+    options = {name: getattr(recipe, name) for name in ("epochs", "seed", "batch", "tiles", "views")}
     words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
     words += ["--data", "simulated", "--init", recipe.init, "--workers", str(recipe.workers), "--out", str(out)]
     return ["train", *words, *map(str, more)]
@@ -218,35 +218,34 @@ def test_early_stopping_counts_epochs_since_the_best():
     assert not _worn_out(Place(epoch=50, best_epoch=3), RECIPE), "0 never stops early"
 
 
-@pytest.fixture(scope="module")
-def collection(tmp_path_factory):
-    """A small collection in the layout of CBIS-DDSM, marked as simulated."""
-    return write_demo(tmp_path_factory.mktemp("data") / "demo", seed=2, images=12, jobs=1)
-
-
-def test_a_collection_is_learnt_killed_resumed_evaluated_and_used(collection, tmp_path, capsys, monkeypatch, start):
+def test_a_collection_is_learnt_killed_resumed_evaluated_and_used(demo, tmp_path, capsys, monkeypatch, start):
     folder = tmp_path / "run"
-    words = ["train", "--data", str(collection), "--out", str(folder), "--epochs", "2", "--batch", "8"]
-    words += ["--init", "scratch", "--workers", "0"]
+    words = ["train", "--data", str(demo), "--out", str(folder), "--epochs", "2", "--batch", "8"]
+    words += ["--init", "scratch", "--workers", "0", "--views", "3"]
     child = start(words)
     wait_for((folder / CHECKPOINT_NAME).exists, child)
     child.kill()
     child.communicate()
     assert main(words) == 0
+    assert "trained on the simulated demo data" in capsys.readouterr().out
     card = read_card(folder)
     assert "malignancy" not in card.labels, "simulated pathology is worth nothing"
     assert card.training["normal_patches"] > card.training["crops"]
-    capsys.readouterr()
-    assert main(["evaluate", "--data", str(collection), "--model", str(folder), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["crops"] > 0
-    crop = next(iter(read_collection(collection).with_crops("test")["crop_file"]))
+    assert card.training["place_scale"]["views"] == 3
+    assert main(["evaluate", "--data", str(demo), "--model", str(folder), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["simulated"] is True
+    assert figures["n"] == figures["crops"] + figures["normal_patches"]
+    assert sum(map(sum, figures["single_label"]["confusion"])) == figures["single_label"]["n"] == figures["crops"] > 0
+    assert set(figures["labels"]) == set(LABELS)
+    crop = next(iter(read_collection(demo).with_crops("test")["crop_file"]))
     monkeypatch.setenv("LEMONS_MODEL", str(folder))
     assert main(["predict", crop, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["model"]["name"] == "demo-resnet34"
 
 
-def test_with_pathology_malignancy_is_learnt_of_calcifications_only(collection, tmp_path):
-    real = shutil.copytree(collection, tmp_path / "real")  # without its marker it passes for the real collection
+def test_with_pathology_malignancy_is_learnt_of_calcifications_only(demo, tmp_path):
+    real = shutil.copytree(demo, tmp_path / "real")  # without its marker it passes for the real collection
     (real / MARKER).unlink()
     recipe = replace(RECIPE, epochs=1, mix=0.2)
     tiles = open_tiles(real, tmp_path / "run", recipe, team=Team(), progress=lambda fraction, text: None)

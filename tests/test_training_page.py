@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
-from test_pages import ROOT, charts, demo, open_page, words  # noqa: F401
+from test_pages import ROOT, charts, open_page, words
 
 from lemons_core import config
 from lemons_core.card import read_card
@@ -59,7 +59,7 @@ def labels(at: AppTest) -> list[str]:
     return [button.label for button in at.button]
 
 
-def test_the_shipped_model_stands_first_with_n_and_intervals(demo, places):  # noqa: F811
+def test_the_shipped_model_stands_first_with_n_and_intervals(demo, places):
     at = open_page(PAGE)
     assert not at.error
     assert [metric.label for metric in at.metric] == ["Any calcification", "Amorphous", "Macro", "Micro", "Vascular"]
@@ -70,7 +70,7 @@ def test_the_shipped_model_stands_first_with_n_and_intervals(demo, places):  # n
     assert card.sha256[:12] in words(at) and "No curve" in at.info[0].value and not charts(at)
 
 
-def test_a_run_of_the_address_shows_its_curves(demo, places):  # noqa: F811
+def test_a_run_of_the_address_shows_its_curves(demo, places):
     write_run(places, "evening")
     at = open_page(PAGE, run="evening")
     assert "Run evening" in words(at) and "2 of 2 epochs" in words(at)
@@ -81,7 +81,7 @@ def test_a_run_of_the_address_shows_its_curves(demo, places):  # noqa: F811
     assert "The model that comes with the app" in words(at) and not at.error
 
 
-def test_runs_are_compared_by_figures_and_by_recipe(demo, places):  # noqa: F811
+def test_runs_are_compared_by_figures_and_by_recipe(demo, places):
     write_run(places, "one")
     write_run(places, "two", learning_rate=0.003)
     at = open_page(PAGE, run="one", **{"with": "two"})
@@ -91,7 +91,7 @@ def test_runs_are_compared_by_figures_and_by_recipe(demo, places):  # noqa: F811
     assert recipe["Setting"].tolist() == ["learning rate"] and recipe["two"].tolist() == ["0.003"]
 
 
-def test_a_run_that_was_killed_is_shown_as_stopped(demo, places):  # noqa: F811
+def test_a_run_that_was_killed_is_shown_as_stopped(demo, places):
     folder = write_run(places, "killed", state="running", epochs=4)
     (folder / "card.json").unlink()
     (folder / "history.jsonl").write_text("")
@@ -102,7 +102,7 @@ def test_a_run_that_was_killed_is_shown_as_stopped(demo, places):  # noqa: F811
     assert "Start training" in labels(at)
 
 
-def test_the_simulator_draws_what_is_chosen_and_names_it(demo, places):  # noqa: F811
+def test_the_simulator_draws_what_is_chosen_and_names_it(demo, places):
     at = open_page(PAGE, show="Simulator")
     before = shown(at)
     assert "pleomorphic, group micro" in html(at) and "Simulated: pleomorphic" in caption(at)
@@ -151,7 +151,7 @@ def test_the_bar_is_five_millimetres_long_and_the_outline_hides_no_calcium(spaci
     assert changed.any() and not changed[np.kron(mask, np.ones((times, times), bool))].any()
 
 
-def test_a_model_is_asked_and_its_answers_are_shown(demo, places, monkeypatch):  # noqa: F811
+def test_a_model_is_asked_and_its_answers_are_shown(demo, places, monkeypatch):
     monkeypatch.setattr(training_work, "TILES", 24)
     at = open_page(PAGE, show="Answers")
     assert "has not been asked yet" in words(at) and not charts(at)
@@ -181,7 +181,7 @@ def wait_for(what, seconds: float = 120) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the run is stopped by a signal")
-def test_a_run_is_started_watched_stopped_and_resumed(demo, places):  # noqa: F811
+def test_a_run_is_started_watched_stopped_and_resumed(demo, places):
     at = press(open_page(PAGE, show="Train"), "Start training")
     folder = next(places.iterdir())
     try:
@@ -206,7 +206,7 @@ def test_a_run_is_started_watched_stopped_and_resumed(demo, places):  # noqa: F8
         wait_for(lambda: read_run(folder).state != "running")
 
 
-def test_the_page_loads_no_learning_library(demo, places):  # noqa: F811
+def test_the_page_loads_no_learning_library(demo, places):
     code = (
         "import sys; from streamlit.testing.v1 import AppTest\n"
         "at = AppTest.from_file('app.py', default_timeout=120).run()\n"

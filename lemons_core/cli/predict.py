@@ -28,7 +28,7 @@ def register(command: AddCommand) -> None:
     )
     predict.add_argument("--kind", choices=("view", "crop"), help="what the files are (default: told from the picture)")
     predict.add_argument("--spacing", type=_millimetres, metavar="MM", help="pixel spacing of files that state none")
-    predict.add_argument("--min-score", type=_share, metavar="P", help="leave out regions below this (default: 0.3)")
+    predict.add_argument("--min-score", type=_share, metavar="P", help="leave out regions below this (default: 0.05)")
     predict.add_argument("--anyway", action="store_true", help="go on with pictures that are refused as no mammogram")
     predict.add_argument("--jobs", type=positive, default=1, help="processes at a time (default: 1)")
     predict.add_argument("--dask", metavar="ADDRESS", help="a running Dask cluster, such as tcp://127.0.0.1:8786")

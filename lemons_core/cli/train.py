@@ -60,6 +60,12 @@ def register(command: AddCommand) -> None:
     train.add_argument(
         "--init", choices=("imagenet", "shipped", "scratch"), default=STANDARD.init, help="starting weights"
     )
+    train.add_argument(
+        "--views",
+        type=int,
+        default=STANDARD.views,
+        help="simulated whole views to calibrate the scores of places with, at the end (default: 48)",
+    )
     train.add_argument("--workers", type=int, help="processes that prepare images (default: by the machine)")
     train.add_argument("--restart", action="store_true", help="forget the run that the model folder holds")
 

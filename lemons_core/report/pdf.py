@@ -174,8 +174,8 @@ def _render_regions(page: Page, result: "ScanResult") -> None:
         return
     page.heading("Regions")
     page.paragraph(
-        "Calcification: that there is any in the region. Group: the most probable. A region can hold several, so their "
-        "probabilities need not sum to 100%. Row and column: upper left corner, in pixels of the full picture.",
+        "Calcification: that there is any in the region. Groups: what it is if so; a region can hold several, so they "
+        "need not sum to 100%. Row and column: upper left corner, in pixels of the full picture.",
         size=7.5,
         colour=GREY,
     )

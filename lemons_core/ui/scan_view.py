@@ -1,6 +1,7 @@
 """The answer for one picture: what was found, where it lies, how probable each group is."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from lemons_core.vision.scan import Region
 
 NOT_SURE = "not sure which group"
-WINDOW, HEAT = ("scan_window", "scan_level"), "heat_on_view"  # session
+WINDOW, HEAT, LIMIT = ("scan_window", "scan_level"), "heat_on_view", "shown_from_"  # session
 
 
 def choose_region(number: int) -> None:
@@ -55,10 +56,47 @@ def kind_words(found: "Region | CropResult") -> str:
 LIKELY = 0.5  # from here on a group is named beside the most probable one
 
 
-def render_headline(scan: Scan) -> None:
-    """One or two sentences that hold the answer."""
+def shown_from(scan: Scan) -> int:
+    """From which probability on places are shown, per cent."""
+    from lemons_core.vision.scan import SHOWN_FROM
+
+    assert scan.result
+    kind = scan.result.kind
+    chosen: int = st.session_state.get(LIMIT + kind, round(100 * SHOWN_FROM[kind]))
+    return chosen
+
+
+def limited(scan: Scan) -> Scan:
+    """The answer without the places that are not shown."""
+    if scan.result is None:
+        return scan
+    limit = shown_from(scan) / 100
+    regions = tuple(region for region in scan.result.regions if region.score >= limit)
+    return replace(scan, result=replace(scan.result, regions=regions))
+
+
+def render_limit(scan: Scan, hidden: int) -> None:
+    """From where on places are shown; `hidden` of them are not."""
     from lemons_core.vision.scan import MIN_SCORE
 
+    assert scan.result
+    st.slider(
+        "Show places from",
+        round(100 * MIN_SCORE),
+        95,
+        shown_from(scan),
+        5,
+        "%d%%",
+        key=LIMIT + scan.result.kind,
+        persist_state="session",
+        help="Lower finds more and errs more often. The files to take away hold the places that are shown.",
+    )
+    if hidden:
+        st.caption(f"{hidden} less probable place{'s are' if hidden > 1 else ' is'} not shown.")
+
+
+def render_headline(scan: Scan) -> None:
+    """One or two sentences that hold the answer."""
     assert scan.result
     if scan.refused:
         st.warning(f"**Read at your word.** {parts.plain(scan.refused)}", icon=":material/front_hand:")
@@ -69,7 +107,7 @@ def render_headline(scan: Scan) -> None:
     regions = scan.result.regions
     if not regions:
         st.markdown("### No place looks like calcification")
-        st.markdown(f"Nothing reaches {MIN_SCORE:.0%}; the view as a whole scores {scan.result.score:.0%}.")
+        st.markdown(f"Nothing reaches {shown_from(scan)}%; the view as a whole scores {scan.result.score:.0%}.")
         return
     count = Counter("not sure" if region.abstained else region.top for region in regions)
     groups = ", ".join(f"{n} {name}" for name, n in count.most_common())
@@ -206,16 +244,18 @@ def render_bars(given: Given, scan: Scan, card: ModelCard) -> None:
         if scan.crop and number:
             st.button("The crop as one piece", type="tertiary", on_click=choose_region, args=(0,))
     words = ", ".join(f"{name} {value:.0%}" for name, value in found.probabilities.items())
+    bands = {label: band for label, band in card.abstain.items() if label in found.probabilities or not number}
     parts.chart(
-        probability_figure(score, found.probabilities, card.abstain),
+        probability_figure(score, found.probabilities, bands),
         "probabilities",
         f"Probabilities: any calcification {score:.0%}, {words}",
     )
     malignant = "" if found.malignancy is None else f" Malignancy: {found.malignancy:.0%}."
-    band = " Within the grey band the model is not sure." if card.abstain else ""
+    band = " Within a grey band the model is not sure." if bands else ""
+    which = " Groups: what it is if it is calcification." if number else ""
     st.caption(
         f"n = 1 picture. Probabilities by {parts.plain(card.name)}, trained on {parts.plain(card.trained_on)}: not a "
-        f"diagnosis. One place can hold several groups, so they need not sum to 100%.{band}{malignant}"
+        f"diagnosis. One place can hold several groups, so they need not sum to 100%.{which}{band}{malignant}"
     )
     if given.sample:
         whose = "simulated sample" if source.overview().simulated else "sample"

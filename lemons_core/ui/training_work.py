@@ -21,6 +21,7 @@ from lemons_core.runs import LAUNCH_NAME, LOG_NAME, STOP_NAME, Run, find_runs
 from lemons_core.ui.jobs import Progress
 
 HOME = Path(__file__).parents[2]  # the package is found from here, whatever the working folder
+VIEWS = 12  # whole views that calibrate a short run: most of a minute on two cores
 TILES = 400  # simulated tiles that a model is asked about: half a minute on two cores
 _one = threading.Lock()  # or two windows could both find that nothing runs
 
@@ -50,6 +51,7 @@ class Wish:
             "learning-rate": self.learning_rate,
             "batch": self.batch,
             "seed": self.seed,
+            "views": VIEWS,
         }
         return ["train", *(word for name, value in options.items() for word in (f"--{name}", str(value)))]
 

@@ -1,6 +1,6 @@
 """What the visitor has given: pictures and ZIPs of pictures, in memory, for this visit only."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MOST = 24  # pictures at a time; the command line takes any number
 CHOSEN = "chosen_scan"  # session: key of the picture to show, of several; the newest when it has just come
-_GIVEN, _ROUND, _SEEN, _FAULTS = "given", "uploads", "seen_uploads", "upload_faults"  # session
+_GIVEN, _ROUND, _FAULTS = "given", "uploads", "upload_faults"  # session
 
 
 @dataclass(frozen=True)
@@ -59,20 +59,23 @@ def faults() -> list[LemonsError]:
 
 def upload_box() -> None:
     """The uploader, which replaces what was given before."""
-    files = st.file_uploader(
+    key = f"upload-{st.session_state.get(_ROUND, 0)}"
+    st.file_uploader(
         "Upload DICOM, PNG, JPEG, TIFF, or a ZIP of these",
-        key=f"upload-{st.session_state.get(_ROUND, 0)}",
+        key=key,
         accept_multiple_files=True,
         help="Whole views or crops; the type is told by the content. Files stay in memory for this visit and are "
         "written nowhere.",
+        on_change=_take,
+        args=(key,),
     )
-    seen = [file.file_id for file in files]
-    if seen and seen != st.session_state.get(_SEEN):
-        _take(files)
-        st.session_state[_SEEN] = seen
 
 
-def _take(files: "Iterable[UploadedFile]") -> None:
+def _take(key: str) -> None:
+    """Before the page runs again; an uploader that was emptied leaves what is in use."""
+    files: list[UploadedFile] = st.session_state[key]
+    if not files:
+        return
     taken: list[Given] = []
     wrong: list[LemonsError] = []
     for file in files:
@@ -102,6 +105,6 @@ def _pictures(name: str, data: bytes) -> list[Given]:
 
 def forget() -> None:
     """Let go of everything that was given, and empty the uploader."""
-    for key in (_GIVEN, _FAULTS, _SEEN, CHOSEN):
+    for key in (_GIVEN, _FAULTS, CHOSEN):
         st.session_state.pop(key, None)
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1  # a new key empties the uploader

@@ -2,6 +2,8 @@
 // a label can be chosen: by click, or by Tab and Enter.
 // `stage.zoom` is what the visitor looks at: the middle in pixels of the picture, and the magnification (null: fit).
 // It is kept on the element, because this function is called again at every rerun of the page.
+const LABEL = 18;  // height of a number, in pixels of the screen
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const size = new DataView(data.buffer, data.byteOffset).getUint32(0);
   const head = JSON.parse(new TextDecoder().decode(data.subarray(4, 4 + size)));
@@ -36,10 +38,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const lines = shape => [line(shape, "rgba(0,0,0,.6)", shape.chosen ? 5 : 2.5),
     line(shape, shape.colour, shape.chosen ? 2.5 : 1.25)];
   const choice = (shape, place) => {
-    const [left, top] = shape.box, wide = 10 + 8 * shape.label.length;
-    const label = element("g", { style: `transform:translate(${left}px,${top}px) scale(calc(1 / var(--k)))` },
-      element("rect", { x: 0, y: -20, width: wide, height: 18, rx: 3, fill: shape.colour }),
-      element("text", { x: wide / 2, y: -6.5 }, shape.label));
+    const wide = 10 + 8 * shape.label.length;
+    const label = element("g", {}, element("rect", { width: wide, height: LABEL, rx: 3, fill: shape.colour }),
+      element("text", { x: wide / 2, y: 13.5 }, shape.label));
+    labels.push({ shape, label, wide });
     const whole = element("g", { class: shape.chosen ? "choice chosen" : "choice", tabindex: 0, role: "button",
       "aria-label": shape.words, "aria-pressed": shape.chosen }, ...lines(shape), label);
     whole.choose = () => setTriggerValue("chosen", place);
@@ -55,9 +57,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
     };
     return whole;
   };
+  const labels = [];
   const focused = [...svg.children].indexOf(svg.getRootNode().activeElement);
   svg.replaceChildren(...shapes.map((shape, place) =>
     shape.label ? choice(shape, place) : element("g", {}, ...lines(shape))));
+  labels.reverse();  // the chosen one comes last, to lie on top, and has the first choice here
   if (stage.version !== head.version) {
     stage.version = head.version;
     const blob = URL.createObjectURL(new Blob([data.subarray(4 + size)], { type: head.mime }));
@@ -65,6 +69,19 @@ export default function ({ data, parentElement, setTriggerValue }) {
     img.src = blob;
   }
 
+  const layLabels = k => {  // in pixels of the screen; each beside its box, where none lies yet
+    const taken = [];
+    for (const { shape, label, wide } of labels) {
+      const [left, top, right, bottom] = shape.box.map(value => value * k);
+      const free = ([x, y]) => y >= 0
+        && !taken.some(one => x < one.x + one.wide && one.x < x + wide && Math.abs(y - one.y) < LABEL);
+      const spots = [[left, top - LABEL - 2], [right - wide, top - LABEL - 2], [left, bottom + 2],
+        [right - wide, bottom + 2], [right + 2, top], [left - wide - 2, top]];
+      const [x, y] = spots.find(free) ?? spots[0];
+      taken.push({ x, y, wide });
+      label.style.transform = `translate(${x / k}px,${y / k}px) scale(${1 / k})`;
+    }
+  };
   const draw = () => {
     const z = stage.zoom, k = z.k ?? fit();
     z.x = Math.min(Math.max(z.x, 0), width);
@@ -72,6 +89,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     sheet.style.transform =
       `translate(${stage.clientWidth / 2 - z.x * k}px, ${stage.clientHeight / 2 - z.y * k}px) scale(${k})`;
     sheet.style.setProperty("--k", k);  // lines keep their width on the screen
+    layLabels(k);
     img.style.imageRendering = k >= 2 ? "pixelated" : "auto";
     stage.style.touchAction = z.k === null ? "pan-y" : "none";  // an unzoomed picture lets a phone's page scroll
     scale.textContent = k >= 1 ? `${+k.toFixed(1)} : 1` : `${Math.round(k * 100)}%`;

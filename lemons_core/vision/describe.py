@@ -119,9 +119,10 @@ def describe(
 ) -> dict[str, Any]:
     """One object of `predict --json`.
 
-    For a crop `calcification` and the groups are the answer to it as one piece; for a view a group has the highest
-    probability of any region, 0 and no `top` without regions. All are null when the picture was refused. Boxes count
-    pixels of the file as stored, but for a file that asks to be turned (EXIF): those of the upright picture.
+    For a crop `calcification` and the groups are the answer to it as one piece. For a view a group has the highest
+    probability of any region, that it is calcification times that it is of this group if so; 0 and no `top` without
+    regions. All are null when the picture was refused. Boxes count pixels of the file as stored, but for a file that
+    asks to be turned (EXIF): those of the upright picture.
     """
     height, width = picture.pixels.shape
     whole = crop or (result and _of_view(result))
@@ -168,9 +169,10 @@ def describe_region(region: Region) -> dict[str, Any]:
 def _of_view(result: ScanResult) -> CropResult:
     """The regions of a view as one answer."""
     groups = {
-        str(group): max((region.probabilities[group] for region in result.regions), default=0.0) for group in GROUPS
+        str(group): max((region.score * region.probabilities[group] for region in result.regions), default=0.0)
+        for group in GROUPS
     }
-    leading = max(result.regions, key=lambda region: region.probabilities[region.top], default=None)
+    leading = max(result.regions, key=lambda region: region.score * region.probabilities[region.top], default=None)
     malignancy = [region.malignancy for region in result.regions if region.malignancy is not None]
     return CropResult(
         result.score,

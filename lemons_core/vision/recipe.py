@@ -19,6 +19,7 @@ class Recipe:
     mix : 0-1, share of simulated tiles in an epoch of a collection
     background : folder of normal mammograms that simulated calcium is drawn into, or None
     init : "imagenet" (where reachable), "shipped" or "scratch"
+    views : simulated whole views that are read at the end, to calibrate the scores of places; 0 leaves them as they are
     workers : processes that prepare images, for each training process; None chooses by the machine
     """
 
@@ -34,6 +35,7 @@ class Recipe:
     mix: float = 0.0
     background: str | None = None
     init: str = "imagenet"
+    views: int = 48
     workers: int | None = None
 
     @property

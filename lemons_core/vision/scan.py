@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.spatial import ConvexHull, QhullError
+from scipy.special import expit, logit
 
 from lemons_core.breast import FILM_SPACING_MM, Breast, find_breast, guess_spacing, kind_of_pixels
 from lemons_core.vision.places import Place, find_places, spot_map
@@ -14,8 +15,10 @@ from lemons_core.vision.predict import check_pixels, result_of
 from lemons_core.vision.preprocess import normalise, resample
 from lemons_core.vision.weights import Model, read_model
 
-# A region below this calibrated probability is not shown.
-MIN_SCORE = 0.3
+# A region below this probability is left out.
+MIN_SCORE = 0.05
+# From which score the app shows regions at first: about one false one a simulated view. In a crop the place was chosen.
+SHOWN_FROM = {"view": 0.2, "crop": 0.5}
 MOST_REGIONS = 40  # a diseased breast has a few, a noisy picture hundreds
 WINDOW_MARGIN_MM, MOST_WINDOW_PX = 4.0, 256
 BOX_MARGIN_MM = 1.0
@@ -27,10 +30,10 @@ class Region:
     """A place with calcifications. Probabilities, not a diagnosis.
 
     row, col, height, width : box in pixels of the image as given
-    score : 0-1, calibrated probability of calcification
+    score : 0-1, calibrated probability that there is calcification at all
     spots : how many specks were told apart
     extent_mm : longest distance between specks
-    probabilities : 0-1 for each group, not summing to one; top : the most probable group
+    probabilities : 0-1 for each group if there is calcification, not summing to one; top : the most probable group
     abstained : the honest answer to "which kind" is "not sure"
     malignancy : 0-1, or None for a model trained without pathology
     places : (spots, 2) row and column of each speck, in pixels of the image as given
@@ -113,11 +116,11 @@ def analyse(
     places = find_places(normalised, spots, used)[:MOST_REGIONS]
     regions = []
     for number, place in enumerate(places, start=1):
-        regions.append(_region(place, normalised, scale, used, model))
+        regions.append(_region(place, normalised, scale, used, model, kind))
         tell(0.6 + 0.4 * number / len(places), f"reading place {number} of {len(places)}")
     regions.sort(key=lambda region: -region.score)
     return ScanResult(
-        score=regions[0].score if regions else _quiet_score(spots),
+        score=regions[0].score if regions else _score(_quiet(spots), kind, model),
         regions=tuple(region for region in regions if region.score >= min_score),
         kind=kind,
         spacing_mm=spacing,
@@ -133,7 +136,9 @@ def _spacing(pixels: np.ndarray, given: float | None, kind: str, breast: Breast)
     return (guess.spacing_mm, "estimated") if guess else (FILM_SPACING_MM, "assumed")
 
 
-def _region(place: Place, normalised: np.ndarray, scale: np.ndarray, spacing_mm: float, model: Model) -> Region:
+def _region(
+    place: Place, normalised: np.ndarray, scale: np.ndarray, spacing_mm: float, model: Model, kind: str
+) -> Region:
     """Read the window around a place with the whole network."""
     low, high = place.specks.min(0), place.specks.max(0)
     side = int(np.clip((high - low).max() + WINDOW_MARGIN_MM / spacing_mm, model.card.tile_px, MOST_WINDOW_PX))
@@ -153,7 +158,7 @@ def _region(place: Place, normalised: np.ndarray, scale: np.ndarray, spacing_mm:
         col=int(left),
         height=int(bottom - top),
         width=int(right - left),
-        score=found.calcification,
+        score=_score(float(logit(np.clip(found.calcification, 1e-7, 1 - 1e-7))), kind, model),
         spots=len(place.specks),
         extent_mm=_extent(place.specks) * spacing_mm,
         probabilities=found.probabilities,
@@ -180,7 +185,12 @@ def _extent(points: np.ndarray) -> float:
     return float(np.hypot(*(points[:, None] - points[None]).T).max())
 
 
-def _quiet_score(spots: np.ndarray) -> float:
-    """The score of a picture without a place: its warmest cell, which lies below what makes a place."""
-    warmest = float(spots.max(initial=-20.0))
-    return float(1 / (1 + np.exp(-(warmest - QUIET_OFFSET))))
+def _quiet(spots: np.ndarray) -> float:
+    """The logit of a picture without a place: its warmest cell, which lies below what makes a place."""
+    return float(spots.max(initial=-20.0)) - QUIET_OFFSET
+
+
+def _score(raw: float, kind: str, model: Model) -> float:
+    """A logit as a probability. In a crop somebody else chose the place; in a view the model did, and errs more."""
+    slope, offset = model.card.place_scale if kind == "view" else (1.0, 0.0)
+    return float(expit(slope * raw + offset))

@@ -25,6 +25,7 @@ from lemons_core.vision.team import Team, join_team
 from lemons_core.vision.tiles import Tiles, open_tiles
 from lemons_core.vision.typical import TILES as TYPICAL_TILES
 from lemons_core.vision.typical import add_typical
+from lemons_core.vision.views import calibrate_places
 from lemons_core.vision.weights import read_model, write_model
 
 Progress = Callable[[float, str], None]
@@ -124,7 +125,8 @@ def _train(data: str | Path, run: RunFolder, recipe: Recipe, team: Team, tell: P
             words = f"epoch {place.epoch}/{recipe.epochs}, loss {loss:.3f}, validation macro AUC {score:.3f}"
             tell(place.epoch / recipe.epochs, words)
     if team.first:
-        _finish(run, tiles, read_answers(read_model(run.folder).network, validation, workers=workers), workers)
+        answers = read_answers(read_model(run.folder).network, validation, workers=workers)
+        _finish(run, tiles, answers, recipe, workers, tell)
     team.wait()
     return read_card(run.folder) if team.first else None
 
@@ -176,8 +178,8 @@ def _write_best(folder: Path, network: CalcificationNet, card: ModelCard, figure
     write_model(folder, network, replace(card, created=today, training=training, metrics={"validation": figures}))
 
 
-def _finish(run: RunFolder, tiles: Tiles, answers: Answers, workers: int) -> None:
-    """What is known only at the end: temperature, abstain band, held-out figures, and what typical tiles look like."""
+def _finish(run: RunFolder, tiles: Tiles, answers: Answers, recipe: Recipe, workers: int, tell: Progress) -> None:
+    """What is known only at the end: calibration, abstain band, held-out figures, and what typical tiles look like."""
     card = read_card(run.folder)
     found = calibrate(answers.logits, answers.targets, card.labels)
     card = replace(card, temperature=found.temperature, abstain=found.abstain)
@@ -186,8 +188,11 @@ def _finish(run: RunFolder, tiles: Tiles, answers: Answers, workers: int) -> Non
         seen = read_answers(read_model(run.folder).network, tiles.held_out, workers=workers)
         measured["held_out"] = _calibrated_figures(seen, card)
     write_card(run.folder, replace(card, training=card.training | {"abstain_error": ERROR}, metrics=measured))
-    some = np.random.default_rng(card.training["recipe"]["seed"]).permutation(tiles.epoch_tiles)[:TYPICAL_TILES]
+    some = np.random.default_rng(recipe.seed).permutation(tiles.epoch_tiles)[:TYPICAL_TILES]
     add_typical(run.folder, Subset(tiles.training, some.tolist()))
+    if recipe.views:
+        jobs = max(1, workers)
+        calibrate_places(run.folder, views=recipe.views, jobs=jobs, progress=lambda _, text: tell(1.0, text))
     run.finish()
 
 

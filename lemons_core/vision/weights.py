@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from lemons_core.card import WEIGHTS_NAME, ModelCard, read_card, sha256_of, write_card
+from lemons_core.card import CARD_NAME, WEIGHTS_NAME, ModelCard, read_card, sha256_of, write_card
 from lemons_core.config import read_settings
 from lemons_core.errors import ModelError
 from lemons_core.vision.model import LABELS, MALIGNANCY, CalcificationNet
@@ -26,7 +26,7 @@ class Model:
 
 
 def read_model(directory: str | Path | None = None) -> Model:
-    """Read a model folder; the same folder is read once a process as long as its weights do not change.
+    """Read a model folder; the same folder is read once a process as long as its files do not change.
 
     directory : None for the one in use (LEMONS_MODEL, else the shipped one)
 
@@ -39,11 +39,12 @@ def read_model(directory: str | Path | None = None) -> Model:
     path = directory / WEIGHTS_NAME
     if not path.is_file():
         raise ModelError("The weights are missing", where=str(path), todo="Copy the whole model folder, both files.")
-    return _read_checked(directory.resolve(), card.sha256, path.stat().st_mtime_ns)
+    changed = tuple(file.stat().st_mtime_ns for file in (path, directory / CARD_NAME))
+    return _read_checked(directory.resolve(), card.sha256, changed)
 
 
 @lru_cache(maxsize=2)
-def _read_checked(directory: Path, sha256: str, _changed: int) -> Model:
+def _read_checked(directory: Path, sha256: str, _changed: tuple[int, ...]) -> Model:
     card, path = read_card(directory), directory / WEIGHTS_NAME
     if sha256_of(path) != sha256:
         raise ModelError(

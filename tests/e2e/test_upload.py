@@ -12,10 +12,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from lemons_core import config
 from lemons_core.collection import read_collection
 from lemons_core.images import read_image
-from lemons_core.simulate.demo import write_demo
 from lemons_core.vision.describe import answer_for
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -28,14 +26,10 @@ _processes: dict[str, subprocess.Popen] = {}
 
 
 @pytest.fixture(scope="module")
-def demo() -> Path:
-    return write_demo(config.read_settings().demo, images=12, jobs=1)
-
-
-@pytest.fixture(scope="module")
 def crop(demo) -> Path:
+    """Not the one that the page shows by itself."""
     files = read_collection(demo).table["crop_file"].dropna()
-    return Path(files.iloc[0])
+    return Path(files.iloc[-1])
 
 
 @pytest.fixture(scope="module")
