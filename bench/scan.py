@@ -2,6 +2,7 @@
 
 The floor is decoding the file and one fp32 pass of the whole network over the breast's bounding box at the model's
 spacing. The other yardstick is the usual way: tile by tile, batch 1, a heat map each with pytorch-grad-cam's defaults.
+For a crop with its heat map the floor is decoding, a forward pass, and a backward pass through the last block.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from lemons_core.images import read_image, write_png
+from lemons_core.simulate.crop import simulate_crop
 from lemons_core.simulate.view import Lesion, simulate_view
 
 
@@ -38,6 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--file", type=Path, help="a whole view; default: a simulated one at 0.05 mm")
+    parser.add_argument("--crop", type=Path, help="a crop; default: a simulated one of 1100 x 1100 pixels at 0.05 mm")
     parser.add_argument("--views", type=int, default=20, help="views one after the other, for the growth of memory")
     parser.add_argument("--quick", action="store_true", help="without the tile-by-tile yardstick")
     arguments = parser.parse_args()
@@ -49,6 +52,11 @@ def main() -> None:
             write_png(file, view.pixels)
             del view
         measure(file, arguments)
+        crop = arguments.crop or Path(folder) / "crop.png"
+        if arguments.crop is None:
+            drawn = simulate_crop(("PLEOMORPHIC",), rng=np.random.default_rng(1), size_px=1100, spacing_mm=0.05)
+            write_png(crop, drawn.pixels)
+        measure_crop(crop, arguments)
 
 
 def measure(file: Path, arguments: argparse.Namespace) -> None:
@@ -129,6 +137,43 @@ def measure(file: Path, arguments: argparse.Namespace) -> None:
     usual()
     spent = time.perf_counter() - start + parts["decode the file"]
     print(f"  tile by tile with heat maps   {spent:6.2f} s ({len(tiles)} tiles)   usual / scan = {spent / whole:.1f}")
+
+
+def measure_crop(file: Path, arguments: argparse.Namespace) -> None:
+    import torch
+
+    from lemons_core.vision.gradcam import LAYERS, explain_crop
+    from lemons_core.vision.model import answer
+    from lemons_core.vision.preprocess import prepare
+    from lemons_core.vision.weights import read_model
+
+    torch.set_num_threads(arguments.threads)
+    model = read_model()
+    network = model.network
+    picture = read_image(file)
+    inputs = prepare(picture.pixels, spacing_mm=picture.spacing_mm, card=model.card)
+    inputs = inputs.to(memory_format=torch.channels_last)
+
+    def passes() -> None:
+        with torch.no_grad():
+            early = network.early(inputs)
+            features = network.layer4[:-1](network.layer3(early))
+        features.requires_grad_()
+        answer(network.head(network.layer4[-1](features)), network.spots(early))[0, 0].backward()
+
+    def explained(layer: str) -> float:
+        def work() -> None:
+            picture = read_image(file)
+            explain_crop(picture.pixels, spacing_mm=picture.spacing_mm, target="micro", layer=layer)
+
+        return seconds(work, times=9)
+
+    floor = seconds(lambda: read_image(file), times=9) + seconds(passes, times=9)
+    print(f"{file.name}: {picture.pixels.shape[0]} x {picture.pixels.shape[1]}, {arguments.threads} threads")
+    print(f"  floor: decode, forward, backward through the last block {1000 * floor:.0f} ms")
+    for layer in LAYERS:
+        spent = explained(layer)
+        print(f"  answer and heat map, {layer}: {1000 * spent:.0f} ms   / floor = {spent / floor:.2f}")
 
 
 if __name__ == "__main__":

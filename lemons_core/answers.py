@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lemons_core.files import write_whole
 from lemons_core.terms import GROUPS
 
 ANSWERS_NAME = "answers.json"
@@ -57,9 +58,7 @@ def write_answers(answered: Answered) -> None:
         "probabilities": np.round(answered.probabilities, 4).tolist(),
     }
     del held["folder"]
-    fresh = answered.folder / f"{ANSWERS_NAME}.tmp"
-    fresh.write_text(json.dumps(held), "utf-8")
-    fresh.replace(answered.folder / ANSWERS_NAME)
+    write_whole(answered.folder / ANSWERS_NAME, json.dumps(held).encode())
 
 
 def read_answers(folder: Path) -> Answered | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lemons_core.errors import ModelError
+from lemons_core.files import write_whole
 
 CARD_NAME = "card.json"
 WEIGHTS_NAME = "weights.safetensors"
@@ -73,10 +74,8 @@ def read_card(directory: Path) -> ModelCard:
 
 def write_card(directory: Path, card: ModelCard) -> None:
     """Write the card beside the weights, whole or not at all."""
-    path = Path(directory) / CARD_NAME
-    fresh = path.with_suffix(".tmp")
-    fresh.write_text(json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n", "utf-8")
-    fresh.replace(path)
+    text = json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n"
+    write_whole(Path(directory) / CARD_NAME, text.encode())
 
 
 def sha256_of(path: Path) -> str:

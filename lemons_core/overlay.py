@@ -1,10 +1,13 @@
 """Pixels for people: a display window, and a heat map laid over the grey image."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from plotly.colors import sample_colorscale
+
+from lemons_core.files import write_whole
 
 # Viridis: reads the same to colour-blind eyes, and its order survives a grey print.
 COLOUR_SCALE = "Viridis"
@@ -59,7 +62,6 @@ def blend_within(
 
 def write_heatmap(path: Path, pixels: np.ndarray, heat: np.ndarray, *, opacity: float = 0.5) -> None:
     """Write image and heat map as one RGB PNG, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".tmp")
-    Image.fromarray(blend(to_grey8(pixels), heat, opacity=opacity)).save(fresh, format="PNG")
-    fresh.replace(path)
+    file = BytesIO()
+    Image.fromarray(blend(to_grey8(pixels), heat, opacity=opacity)).save(file, "PNG")
+    write_whole(path, file.getvalue())

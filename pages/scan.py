@@ -174,7 +174,7 @@ def render_answer(given: Given, whole: Scan, number: int) -> None:
         return
     with head:
         scan_view.render_headline(scan)
-    picture, words = st.columns([1.25, 1], gap="medium")
+    picture, words = st.columns([1.15, 1], gap="medium")
     with picture:
         scan_view.render_view(given, scan, origin_of(given.sample))
     with words:

@@ -151,7 +151,7 @@ def test_a_whole_view_is_answered_with_places_to_choose(demo, seen, found):
     assert shown.shape == (told["height"], told["width"]) and shown.ndim == 2, "full resolution, grey"
     table = at.dataframe[0].value
     assert table["most probable"].tolist() == ["micro", "not sure", "micro"] and table["specks"].tolist() == [7, 7, 7]
-    assert table["calcification"].tolist() == pytest.approx([90, 60, 40]) and "Place 1" in words(at)
+    assert table["score"].tolist() == pytest.approx([90, 60, 40]) and "Place 1" in words(at)
 
 
 def test_the_chosen_place_lives_in_the_address_and_does_not_outlive_its_picture(demo, seen, found):

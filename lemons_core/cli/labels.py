@@ -10,6 +10,7 @@ from lemons_core.cli.common import AddCommand, Progress, add_data, add_json, dat
 from lemons_core.collection import read_collection
 from lemons_core.errors import DataError
 from lemons_core.export import label_table, write_class_folders
+from lemons_core.files import write_whole
 from lemons_core.labels import DEFAULT_MAPPING, Mapping, read_mapping
 from lemons_core.suspects import find_suspects
 from lemons_core.terms import GROUPS
@@ -59,10 +60,7 @@ def _probabilities(model_folder: Path | None, table: pd.DataFrame, progress: Pro
 def _write_csv(path: Path, table: pd.DataFrame) -> None:
     if path.is_dir():
         raise DataError("--out must name a file", where=str(path), todo="Give a name such as labels.csv.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.tmp")
-    table.to_csv(fresh, index=False)
-    fresh.replace(path)
+    write_whole(path, table.to_csv(index=False).encode())
 
 
 def _text(table: pd.DataFrame, mapping: Mapping, suspects: pd.DataFrame) -> str:

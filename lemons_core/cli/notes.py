@@ -12,6 +12,7 @@ from lemons_core import config
 from lemons_core.cases import read_cases
 from lemons_core.cli.common import AddCommand, Progress, Run, add_data, add_json, data_root, print_json
 from lemons_core.errors import DataError
+from lemons_core.files import write_whole
 from lemons_core.notes.text import FEATURE_SETS, Features
 from lemons_core.terms import display
 
@@ -186,10 +187,7 @@ def _search(arguments: argparse.Namespace) -> int:
     found = search(table, progress=progress)
     progress.close()
     if arguments.out:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        fresh = arguments.out.with_name(f"{arguments.out.name}.tmp")
-        found.to_csv(fresh, index=False)
-        fresh.replace(arguments.out)
+        write_whole(arguments.out, found.to_csv(index=False).encode())
     if arguments.json:
         print_json(found.to_dict("records"))
     else:

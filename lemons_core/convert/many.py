@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any, TextIO
 from uuid import uuid4
@@ -15,6 +16,7 @@ import pandas as pd
 from lemons_core.collection import Collection
 from lemons_core.convert.one import PART, Task, convert_one
 from lemons_core.errors import DataError
+from lemons_core.files import write_whole
 from lemons_core.pool import run_many
 
 KINDS = ("crop", "view", "mask")
@@ -232,7 +234,6 @@ def _write_failures(path: Path, failures: Sequence[tuple[str, str]]) -> None:
     if not failures:
         path.unlink(missing_ok=True)
         return
-    part = path.with_name(f".{path.name}.{uuid4().hex}{PART}")
-    with part.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([("file", "reason"), *failures])
-    os.replace(part, path)  # noqa: PTH105
+    text = StringIO(newline="")
+    csv.writer(text).writerows([("file", "reason"), *failures])
+    write_whole(path, text.getvalue().encode())

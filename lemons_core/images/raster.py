@@ -1,10 +1,8 @@
 """PNG, JPEG and TIFF to a Picture, and pixels to PNG."""
 
 import math
-import os
 from io import BytesIO
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
@@ -12,6 +10,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from ..files import write_whole
 from .grey import grey_from_rgb
 from .picture import LOSSY, NO_SPACING, TURNED, Picture, check_size, decoding, warn_if_flat
 
@@ -148,10 +147,6 @@ def write_png(path: str | Path, pixels: np.ndarray, *, bits: int = 16, spacing_m
     scaled *= 2**bits - 1
     image = Image.fromarray(np.rint(scaled, out=scaled).astype(f"uint{bits}"))
     resolution = {} if spacing_mm is None else {"dpi": (25.4 / spacing_mm, 25.4 / spacing_mm)}
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{uuid4().hex}.part")
-    try:
-        image.save(part, "PNG", compress_level=3, **resolution)  # level 6 takes twice as long for a few per cent
-        os.replace(part, path)  # noqa: PTH105 - one call on every system, over an existing file too
-    finally:
-        part.unlink(missing_ok=True)
+    file = BytesIO()
+    image.save(file, "PNG", compress_level=3, **resolution)  # level 6 takes twice as long for a few per cent
+    write_whole(Path(path), file.getvalue())

@@ -10,6 +10,7 @@ import pandas as pd
 
 from lemons_core.card import sha256_of
 from lemons_core.errors import ModelError
+from lemons_core.files import write_whole
 from lemons_core.metrics import score
 from lemons_core.notes.calibrate import Calibration
 from lemons_core.notes.estimators import Settings
@@ -105,7 +106,7 @@ def write_model(model: NoteModel, folder: str | Path) -> Path:
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / _MODEL, bytes(model.estimator.save_raw("json")))
+        write_whole(folder / _MODEL, bytes(model.estimator.save_raw("json")))
         card = model.card | {
             "vectoriser": asdict(model.vectoriser),
             "calibration": asdict(model.calibration),
@@ -113,7 +114,7 @@ def write_model(model: NoteModel, folder: str | Path) -> Path:
             "threshold": model.threshold,
             "sha256": sha256_of(folder / _MODEL),
         }
-        _replace(folder / _CARD, (json.dumps(card, indent=1, ensure_ascii=False) + "\n").encode())
+        write_whole(folder / _CARD, (json.dumps(card, indent=1, ensure_ascii=False) + "\n").encode())
     except OSError as error:
         raise ModelError(f"The model cannot be saved: {error.strerror}", where=str(folder)) from error
     return folder
@@ -177,8 +178,3 @@ def _read_card(path: Path) -> dict[str, Any]:
         raise ModelError("The card of the note model does not fit this version", where=str(path), todo=todo)
     return card
 
-
-def _replace(path: Path, content: bytes) -> None:
-    fresh = path.with_name(path.name + ".tmp")
-    fresh.write_bytes(content)
-    fresh.replace(path)

@@ -191,10 +191,10 @@ def render_regions(scan: Scan) -> None:
     chosen = chosen_region(scan)
     rows = {
         "place": [str(number) for number in range(1, len(regions) + 1)],
-        "calcification": [100 * region.score for region in regions],
+        "score": [100 * region.score for region in regions],
         "most probable": ["not sure" if region.abstained else region.top for region in regions],
         "specks": [region.spots for region in regions],
-        "extent, mm": [region.extent_mm for region in regions],
+        "extent": [region.extent_mm for region in regions],
         **{name: [100 * region.probabilities[name] for region in regions] for name in regions[0].probabilities},
     }
     if regions[0].malignancy is not None:
@@ -216,10 +216,13 @@ def render_regions(scan: Scan) -> None:
         height=min(38 + 35 * len(regions), 220),
         column_config={
             **dict.fromkeys(rows, share),
-            "place": st.column_config.TextColumn(width=48, pinned=True),
-            "most probable": st.column_config.TextColumn(width=104),
-            "specks": st.column_config.NumberColumn(width=60),
-            "extent, mm": st.column_config.NumberColumn(format="%.1f", width=80),
+            "place": st.column_config.TextColumn(width=44, pinned=True),
+            "score": st.column_config.NumberColumn(
+                format="%.0f%%", width=56, help="Probability that there is calcification at all"
+            ),
+            "most probable": st.column_config.TextColumn(width=100),
+            "specks": st.column_config.NumberColumn(width=56),
+            "extent": st.column_config.NumberColumn(format="%.1f mm", width=68),
         },
         alt=f"Regions: {summary(scan)}",
     )

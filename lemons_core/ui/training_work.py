@@ -17,6 +17,7 @@ from pathlib import Path
 from lemons_core import config
 from lemons_core.answers import Answered, read_answers
 from lemons_core.errors import LemonsError, ModelError
+from lemons_core.files import write_whole
 from lemons_core.runs import LAUNCH_NAME, LOG_NAME, STOP_NAME, Run, find_runs
 from lemons_core.ui.jobs import Progress
 
@@ -129,9 +130,7 @@ def _launch(folder: Path, arguments: list[str]) -> None:
     # Someone must ask for its end, or it would stand in the list of processes as if it still lived.
     threading.Thread(target=child.wait, daemon=True).start()
     launch = {"arguments": arguments, "pid": child.pid, "started": datetime.now(UTC).isoformat(timespec="seconds")}
-    fresh = folder / f"{LAUNCH_NAME}.tmp"
-    fresh.write_text(json.dumps(launch, indent=2) + "\n", "utf-8")
-    fresh.replace(folder / LAUNCH_NAME)
+    write_whole(folder / LAUNCH_NAME, json.dumps(launch, indent=2).encode() + b"\n")
 
 
 def answers_place(run: Run, data: Path | None, crops: int) -> Path:
