@@ -1,13 +1,14 @@
-"""The training step with tiles simulated on the way, against the same steps on tensors already in memory.
+"""The training step with tiles from disk or simulated on the way, against the same steps on tensors in memory.
 
     python bench/train.py [--workers 1] [--steps 20] [--batch 32] [--rounds 3]
 
-Both ways go through the same Learner in turns, in one process; the ratio is that of the least times. Where the step
-runs on the cores that also draw the tiles, both compete: how many cores drawing needs is printed as well.
+All ways go through the same Learner in turns, in one process; the ratios are those of the least times. Where the step
+runs on the cores that also prepare the tiles, both compete: how many cores that needs is printed as well.
 """
 
 import argparse
 import sys
+import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -15,10 +16,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import numpy as np
 import torch
 
 from lemons_core.vision.batches import Batches, count_workers, open_loader
-from lemons_core.vision.data import Item, SimulatedTiles
+from lemons_core.vision.cut import Tile
+from lemons_core.vision.data import Item, Items, SimulatedTiles, StoredTiles
 from lemons_core.vision.learner import Learner
 from lemons_core.vision.model import build_network
 from lemons_core.vision.recipe import Recipe
@@ -40,6 +43,24 @@ def timed(learner: Learner, parts: Iterable[Item], device: torch.device) -> floa
     return (time.perf_counter() - began) / number
 
 
+def stored(folder: Path, tiles: SimulatedTiles, count: int) -> StoredTiles:
+    """Tiles on disk as a collection's are: crops a little larger than what the network sees."""
+    names = []
+    for number in range(count):
+        grey = np.pad(tiles[number].inputs[0].numpy(), 32, mode="reflect").astype(np.float16)
+        np.save(folder / f"{number}.npy", grey)
+        names.append(Tile(folder / f"{number}.npy", str(number), str(number), ("micro",), "micro"))
+    return StoredTiles(names, EMPTY_CARD, seed=0)
+
+
+def cost(items: Items, count: int) -> float:
+    """Seconds of a core for one item."""
+    began = time.process_time()
+    for number in range(count):
+        items[number]
+    return (time.process_time() - began) / count
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, help="processes that draw tiles (default: as training chooses)")
@@ -55,22 +76,25 @@ def main() -> None:
     learner = Learner(build_network(), one, team, steps=recipe.tiles, positive=torch.ones(len(EMPTY_CARD.labels)))
     learner.network.train()
 
-    began = time.process_time()
     some = [tiles[number] for number in range(given.batch)]
-    drawing = (time.process_time() - began) / given.batch
     memory = [Item(*(torch.stack(part) for part in zip(*some, strict=True)))] * (given.steps + 1)
-
-    batches = Batches(recipe.tiles, recipe, team)
-    loader = open_loader(tiles, batches, workers)
-    best = {"memory": float("inf"), "drawn": float("inf")}
-    for number in range(given.rounds):
-        batches.epoch = number
-        best["memory"] = min(best["memory"], timed(learner, memory, team.device))
-        best["drawn"] = min(best["drawn"], timed(learner, loader, team.device))
-    image = best["memory"] / given.batch
-    needs = f"{drawing / image:.2f} cores at this speed"
-    print(f"drawing one tile           {drawing * 1000:8.1f} ms of a core; {needs}")
-    print(f"ratio                      {best['drawn'] / best['memory']:8.2f}")
+    with tempfile.TemporaryDirectory() as folder:
+        ways: dict[str, Items] = {"from disk": stored(Path(folder), tiles, recipe.tiles), "simulated": tiles}
+        batches = Batches(recipe.tiles, recipe, team)
+        loaders = {name: open_loader(items, batches, workers) for name, items in ways.items()}
+        best = dict.fromkeys(["memory", *ways], float("inf"))
+        for number in range(given.rounds):
+            batches.epoch = number
+            for name in best:
+                best[name] = min(best[name], timed(learner, loaders.get(name, memory), team.device))
+        image = best["memory"] / given.batch
+        print(f"step in memory, a tile {1000 * image:8.1f} ms")
+        for name, items in ways.items():
+            spent = cost(items, given.batch)
+            print(
+                f"{name:<23}{1000 * spent:8.1f} ms of a core a tile: {spent / image:.2f} cores at this speed; "
+                f"step / in memory = {best[name] / best['memory']:.2f}"
+            )
 
 
 if __name__ == "__main__":

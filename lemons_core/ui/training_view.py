@@ -218,5 +218,10 @@ def render_card(run: Run, card: ModelCard) -> None:
         bands = ", ".join(
             f"{LABELS.get(label, label)} {low:.0%} to {high:.0%}" for label, (low, high) in card.abstain.items()
         )
-        rows |= {"temperature": warmth or "none", "not sure between": bands or "no band"}
+        views = card.training.get("place_scale", {}).get("views")
+        rows |= {
+            "temperature": warmth or "none",
+            "not sure between": bands or "no band",
+            "places in views": f"calibrated on {views} simulated views" if views else "not calibrated",
+        }
         st.table({"Recipe": list(rows), "Value": [parts.plain(value) for value in rows.values()]}, hide_index=True)

@@ -49,7 +49,7 @@ RESEARCH = "Research and education only, not a medical device."
 NO_MALIGNANCY = "Says nothing about benign or malignant."
 SIMULATED_LIMITS = (
     "Trained on simulated calcifications only; its figures on real mammograms are unknown.",
-    "Made for crops of film mammograms around a finding, a few centimetres wide.",
+    "Made for film; the scores of places in a whole view are calibrated on simulated views.",
     NO_MALIGNANCY,
     RESEARCH,
 )
