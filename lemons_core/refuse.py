@@ -64,9 +64,11 @@ def refusal(picture: Picture, breast: Breast | None = None) -> str | None:
     if COLOUR in picture.warnings:
         return f"This is a colour picture; a mammogram is grey. Give the image as it left the archive. {GO_ON}"
     pixels = picture.pixels
-    high = float(pixels.max())
-    if high - float(pixels.min()) < 0.004:
+    low, high = float(pixels.min()), float(pixels.max())
+    if high - low < 0.004:
         return "The picture is blank: all of it has one grey. Export it again."
+    if all(bool(((part == low) | (part == high)).all()) for part in (pixels[::64], pixels)):  # most end at the few rows
+        return "The picture has two grey levels only, as a mask or a drawing has. Choose the mammogram itself."
     grey = pixels if high > 0.9 else pixels / np.float32(high)
     look = look_at(grey, breast or find_breast(pixels, spacing_mm=picture.spacing_mm))
     found = _reason(look)

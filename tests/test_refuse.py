@@ -83,6 +83,16 @@ def test_no_simulated_crop_is_refused():
         assert refusal(upload(crop.pixels), find_breast(crop.pixels, spacing_mm=spacing)) is None, seed
 
 
+def test_a_mask_is_refused_as_a_view_and_as_a_crop():
+    drawn = simulate_view([Lesion(("COARSE",))], rng=np.random.default_rng(1), spacing_mm=0.2)
+    mask = drawn.masks[0].astype(np.float32)
+    rows, cols = np.nonzero(mask)
+    for part in (mask, mask[rows.min() - 9 : rows.max() + 9, cols.min() - 9 : cols.max() + 9]):
+        assert "mask" in refusal(upload(part))
+    mask[5, 5] = 0.5
+    assert "mask" not in (refusal(upload(mask)) or "")
+
+
 def test_a_dark_16_bit_mammogram_is_no_blank():
     pixels = np.rint(view(0, look="digital") * 1023).astype(np.uint16)
     file = BytesIO()
