@@ -218,7 +218,8 @@ def render_card(run: Run, card: ModelCard) -> None:
         bands = ", ".join(
             f"{LABELS.get(label, label)} {low:.0%} to {high:.0%}" for label, (low, high) in card.abstain.items()
         )
-        views = card.training.get("place_scale", {}).get("views")
+        fitted = card.place_scale != (1.0, 0.0)  # after a short run too few places are on calcium to fit anything
+        views = card.training.get("place_scale", {}).get("views") if fitted else None
         rows |= {
             "temperature": warmth or "none",
             "not sure between": bands or "no band",

@@ -19,7 +19,7 @@ class Recipe:
     mix : 0-1, share of simulated tiles in an epoch of a collection
     background : folder of normal mammograms that simulated calcium is drawn into, or None
     init : "imagenet" (where reachable), "shipped" or "scratch"
-    views : simulated whole views that are read at the end, to calibrate the scores of places; 0 leaves them as they are
+    views : simulated whole views, at most, that are read at the end, to calibrate the scores of places; 0 leaves them
     workers : processes that prepare images, for each training process; None chooses by the machine
     """
 

@@ -28,6 +28,8 @@ from lemons_core.vision.typical import add_typical
 from lemons_core.vision.views import calibrate_places
 from lemons_core.vision.weights import read_model, write_model
 
+# A run that learnt from few tiles is calibrated on few views, and ends soon.
+TILES_A_VIEW = 20
 Progress = Callable[[float, str], None]
 
 
@@ -190,9 +192,9 @@ def _finish(run: RunFolder, tiles: Tiles, answers: Answers, recipe: Recipe, work
     write_card(run.folder, replace(card, training=card.training | {"abstain_error": ERROR}, metrics=measured))
     some = np.random.default_rng(recipe.seed).permutation(tiles.epoch_tiles)[:TYPICAL_TILES]
     add_typical(run.folder, Subset(tiles.training, some.tolist()))
-    if recipe.views:
-        jobs = max(1, workers)
-        calibrate_places(run.folder, views=recipe.views, jobs=jobs, progress=lambda _, text: tell(1.0, text))
+    views = min(recipe.views, recipe.epochs * tiles.epoch_tiles // TILES_A_VIEW)
+    if views:
+        calibrate_places(run.folder, views=views, jobs=max(1, workers), progress=lambda _, text: tell(1.0, text))
     run.finish()
 
 
