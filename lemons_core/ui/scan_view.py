@@ -234,12 +234,14 @@ def render_bars(given: Given, scan: Scan, card: ModelCard) -> None:
 
     assert scan.result
     number = chosen_region(scan)
-    found: Region | CropResult | None = scan.result.regions[number - 1] if number else scan.crop
-    if found is None:
+    found: Region | CropResult
+    if number:
+        found = scan.result.regions[number - 1]
+        score = found.score
+    elif scan.crop:
+        found, score = scan.crop, scan.crop.calcification
+    else:
         return
-    score = scan.result.regions[number - 1].score if number else scan.result.score
-    if not number and scan.crop:
-        score = scan.crop.calcification
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             f"**Place {number}**, {kind_words(found)}" if number else f"**The crop as one piece**, {kind_words(found)}"

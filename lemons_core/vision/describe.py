@@ -9,6 +9,7 @@ from lemons_core.card import ModelCard
 from lemons_core.images import NO_SPACING, TURNED, Picture
 from lemons_core.refuse import notes_on, refusal
 from lemons_core.terms import GROUPS
+from lemons_core.vision.measure import rounded
 from lemons_core.vision.model import MALIGNANCY
 from lemons_core.vision.predict import CropResult, predict_crop
 from lemons_core.vision.preprocess import MOST_PIXELS
@@ -138,7 +139,7 @@ def describe(
         "view": picture.view and str(picture.view),
         "refused": refused,
         "calcification": whole and round(whole.calcification, 4),
-        "probabilities": whole and _rounded(whole.probabilities),
+        "probabilities": whole and rounded(whole.probabilities),
         "top": whole and (whole.top or None),
         "abstained": whole and whole.abstained,
         "warnings": list(picture.warnings if warnings is None else warnings),
@@ -157,7 +158,7 @@ def describe_region(region: Region) -> dict[str, Any]:
         "score": round(region.score, 4),
         "spots": int(region.spots),
         "extent_mm": round(region.extent_mm, 2),
-        "probabilities": _rounded(region.probabilities),
+        "probabilities": rounded(region.probabilities),
         "top": region.top,
         "abstained": region.abstained,
     }
@@ -181,7 +182,3 @@ def _of_view(result: ScanResult) -> CropResult:
         abstained=leading is not None and leading.abstained,
         malignancy=max(malignancy, default=None),
     )
-
-
-def _rounded(probabilities: dict[str, float]) -> dict[str, float]:
-    return {label: round(value, 4) for label, value in probabilities.items()}

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from scipy import ndimage
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader
 from lemons_core.breast import FILM_SPACING_MM, Breast, find_breast
 from lemons_core.card import ModelCard
 from lemons_core.errors import ModelError
+from lemons_core.files import write_whole
 from lemons_core.vision.data import Items, SimulatedTiles
 from lemons_core.vision.model import CalcificationNet
 from lemons_core.vision.preprocess import normalise, resample
@@ -87,11 +88,9 @@ def add_typical(directory: str | Path, items: Items | None = None) -> Typical:
     model = read_model(directory)
     with model.lock:
         typical = fit_typical(model.network, items or SimulatedTiles(model.card, count=TILES, seed=SEED))
-    path = Path(directory) / TYPICAL_NAME
-    fresh = path.with_suffix(".tmp")
     tensors = {"mean": typical.mean, "precision": typical.precision, "limit": torch.tensor([typical.limit])}
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, fresh, {"weights": model.card.sha256})
-    fresh.replace(path)
+    data = save({name: tensor.contiguous() for name, tensor in tensors.items()}, {"weights": model.card.sha256})
+    write_whole(Path(directory) / TYPICAL_NAME, data)
     return typical
 
 

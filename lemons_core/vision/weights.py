@@ -3,15 +3,17 @@
 import threading
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from lemons_core.card import CARD_NAME, WEIGHTS_NAME, ModelCard, read_card, sha256_of, write_card
 from lemons_core.config import read_settings
 from lemons_core.errors import ModelError
+from lemons_core.files import write_whole
 from lemons_core.vision.model import LABELS, MALIGNANCY, CalcificationNet
 
 
@@ -67,14 +69,12 @@ def _read_checked(directory: Path, sha256: str, _changed: tuple[int, ...]) -> Mo
 def write_model(directory: str | Path, network: CalcificationNet, card: ModelCard) -> ModelCard:
     """Write weights (fp16) and card; returns the card with the SHA-256 filled in."""
     directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    path, fresh = directory / WEIGHTS_NAME, directory / f"{WEIGHTS_NAME}.tmp"
     state = {
         key: (value.half() if value.is_floating_point() else value).contiguous().cpu()
         for key, value in network.state_dict().items()
     }
-    save_file(state, fresh)
-    card = replace(card, sha256=sha256_of(fresh))
-    fresh.replace(path)
+    data = save(state)
+    write_whole(directory / WEIGHTS_NAME, data)
+    card = replace(card, sha256=sha256(data).hexdigest())
     write_card(directory, card)
     return card
