@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from lemons_core import config
-from lemons_core.ui import parts
-from lemons_core.ui.navigation import navigate
+from lemons_core.base import config
+from lemons_core.ui.shell import parts
+from lemons_core.ui.shell.navigation import navigate
 
 st.set_page_config(
     page_title="Know Your Lemons",

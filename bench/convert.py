@@ -31,10 +31,11 @@ from joblib import Parallel, delayed
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ImplicitVRLittleEndian, SecondaryCaptureImageStorage
 
-from lemons_core.collection import read_collection
-from lemons_core.convert import convert_collection, png
+from lemons_core.dataset.collection import read_collection
+from lemons_core.dataset.convert import convert_collection
+from lemons_core.images import png
 from lemons_core.simulate import Lesion, simulate_view
-from lemons_core.simulate.dicom import make_uid
+from lemons_core.simulate.demo.dicom import make_uid
 
 SPACING_MM = 0.04  # about 3200 x 4500 pixels
 

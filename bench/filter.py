@@ -22,9 +22,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import pandas as pd
 
-from lemons_core import charts, charts_labels, eda
-from lemons_core.collection import read_collection
-from lemons_core.simulate.demo import write_demo
+from lemons_core.charts import base as charts
+from lemons_core.charts import labels as charts_labels
+from lemons_core.dataset import explore as eda
+from lemons_core.dataset.collection import read_collection
+from lemons_core.simulate.demo.demo import write_demo
 
 ROOT = Path(__file__).parents[1]
 CHANGES: tuple[dict[str, list[str]], ...] = (

@@ -19,9 +19,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 
-from lemons_core.simulate.casetable import simulate_rows
-from lemons_core.simulate.dicom import dicom_bytes, make_uid
-from lemons_core.simulate.files import csv_text
+from lemons_core.simulate.demo.casetable import simulate_rows
+from lemons_core.simulate.demo.dicom import dicom_bytes, make_uid
+from lemons_core.simulate.demo.files import csv_text
 
 _START = """
 import json, sys, time

@@ -17,10 +17,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 import pandas as pd
 
-from lemons_core.cases import read_cases
+from lemons_core.dataset.cases import read_cases
 from lemons_core.notes.evaluate import evaluate
 from lemons_core.notes.store import train_model, write_model
-from lemons_core.simulate.demo import write_demo
+from lemons_core.simulate.demo.demo import write_demo
 
 
 def enlarge(table: pd.DataFrame, times: int) -> pd.DataFrame:

@@ -64,11 +64,11 @@ def measure(file: Path, arguments: argparse.Namespace) -> None:
     from pytorch_grad_cam import GradCAM
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
-    from lemons_core.breast import FILM_SPACING_MM, find_breast
-    from lemons_core.vision.places import find_places, spot_map
-    from lemons_core.vision.preprocess import normalise, resample
-    from lemons_core.vision.scan import analyse
-    from lemons_core.vision.weights import read_model
+    from lemons_core.mammogram import FILM_SPACING_MM, find_breast
+    from lemons_core.vision.detect.candidates import calcification_logit_map, find_candidates
+    from lemons_core.vision.detect.detector import analyse
+    from lemons_core.vision.network.preprocess import normalise, resample
+    from lemons_core.vision.network.weights import read_model
 
     torch.set_num_threads(arguments.threads)
     model = read_model()
@@ -102,11 +102,11 @@ def measure(file: Path, arguments: argparse.Namespace) -> None:
         "decode the file": seconds(lambda: read_image(file)),
         "find the breast": seconds(lambda: find_breast(picture.pixels, spacing_mm=spacing)),
         "resample and normalise": seconds(lambda: normalise(resample(picture.pixels, spacing, card.spacing_mm), card)),
-        "look for specks": seconds(lambda: spot_map(normalised, tissue, model)),
+        "look for specks": seconds(lambda: calcification_logit_map(normalised, tissue, model)),
     }
-    spots = spot_map(normalised, tissue, model)
-    places = find_places(normalised, spots, card.spacing_mm)
-    parts["group them"] = seconds(lambda: find_places(normalised, spots, card.spacing_mm))
+    spots = calcification_logit_map(normalised, tissue, model)
+    places = find_candidates(normalised, spots, card.spacing_mm)
+    parts["group them"] = seconds(lambda: find_candidates(normalised, spots, card.spacing_mm))
     pass_time = seconds(forward)
     floor = parts["decode the file"] + pass_time
     print(f"{file.name}: {picture.pixels.shape[0]} x {picture.pixels.shape[1]}, {arguments.threads} threads")
@@ -142,10 +142,10 @@ def measure(file: Path, arguments: argparse.Namespace) -> None:
 def measure_crop(file: Path, arguments: argparse.Namespace) -> None:
     import torch
 
-    from lemons_core.vision.gradcam import LAYERS, explain_crop
-    from lemons_core.vision.model import answer
-    from lemons_core.vision.preprocess import prepare
-    from lemons_core.vision.weights import read_model
+    from lemons_core.vision.detect.gradcam import LAYERS, explain_crop
+    from lemons_core.vision.network.model import answer
+    from lemons_core.vision.network.preprocess import prepare
+    from lemons_core.vision.network.weights import read_model
 
     torch.set_num_threads(arguments.threads)
     model = read_model()

@@ -9,9 +9,9 @@ import time
 
 import numpy as np
 
+from lemons_core.base.terms import MORPHOLOGY
 from lemons_core.simulate.crop import simulate_crop
 from lemons_core.simulate.measure import measure_peaks
-from lemons_core.terms import MORPHOLOGY
 
 # Peak contrast in grey and width in mm at 10/50/90 %, measured on real pictures that cannot be shipped.
 REAL = {

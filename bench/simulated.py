@@ -17,14 +17,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from lemons_core.card import read_card
-from lemons_core.config import read_settings
-from lemons_core.froc import free_response, operating_point, view_auc
-from lemons_core.metrics import wilson
-from lemons_core.pool import run_many
-from lemons_core.terms import MORPHOLOGY
-from lemons_core.vision.scan import MIN_SCORE, SHOWN_FROM
-from lemons_core.vision.views import ReadView, read_view
+from lemons_core.base.config import read_settings
+from lemons_core.base.parallel import run_many
+from lemons_core.base.terms import MORPHOLOGY
+from lemons_core.metrics.binary import wilson
+from lemons_core.metrics.froc import free_response, operating_point, view_auc
+from lemons_core.vision.detect.detector import MIN_SCORE, SHOWN_FROM
+from lemons_core.vision.evaluate.view_calibration import ReadView, read_view
+from lemons_core.vision.record.card import read_card
 
 
 def print_point(words: str, point: dict) -> None:
@@ -62,7 +62,7 @@ def main() -> None:
     tasks = [(number, True) for number in range(given.views)] + [(number, False) for number in range(given.normal)]
     work = partial(read_view, seed=given.seed, model=given.model)
     named = {str(task): task for task in tasks}
-    views = [view for _, view in run_many(work, named, jobs=given.jobs, prefer="processes")]
+    views = [outcome.get() for outcome in run_many(work, named, jobs=given.jobs, prefer="processes")]
     read = [view.marked for view in views]
     card = read_card(given.model)
     print(f"python bench/simulated.py --views {given.views} --normal {given.normal} --seed {given.seed}")

@@ -19,14 +19,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 import torch
 
-from lemons_core.vision.batches import Batches, count_workers, open_loader
-from lemons_core.vision.cut import Tile
-from lemons_core.vision.data import Item, Items, SimulatedTiles, StoredTiles
-from lemons_core.vision.learner import Learner
-from lemons_core.vision.model import build_network
-from lemons_core.vision.recipe import Recipe
-from lemons_core.vision.team import Team
-from lemons_core.vision.tiles import EMPTY_CARD
+from lemons_core.vision.network.model import build_network
+from lemons_core.vision.record.recipe import Recipe
+from lemons_core.vision.tiles.constants import EMPTY_CARD
+from lemons_core.vision.tiles.crops import Tile
+from lemons_core.vision.tiles.data import Item, Items, SimulatedTiles, StoredTiles
+from lemons_core.vision.train.batches import Batches, count_workers, open_loader
+from lemons_core.vision.train.ddp import ProcessGroup
+from lemons_core.vision.train.learner import Learner
 
 
 def timed(learner: Learner, parts: Iterable[Item], device: torch.device) -> float:
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    team = Team()
+    team = ProcessGroup()
     recipe = Recipe(batch=given.batch, workers=given.workers, tiles=given.batch * (given.steps + 1))
     workers = count_workers(recipe, team)
     tiles = SimulatedTiles(EMPTY_CARD, count=recipe.tiles * given.rounds, seed=0)

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from lemons_core.breast import FILM_SPACING_MM, kind_of_pixels
-from lemons_core.errors import ImageError
+from lemons_core.base.errors import ImageError
+from lemons_core.base.terms import DISPLAY, MORPHOLOGY
 from lemons_core.images import read_image
+from lemons_core.mammogram import FILM_SPACING_MM, kind_of_pixels
 from lemons_core.simulate.crop import simulate_crop
 from lemons_core.simulate.view import Lesion, simulate_view
-from lemons_core.terms import DISPLAY, MORPHOLOGY
-from lemons_core.vision.preprocess import resample
+from lemons_core.vision.network.preprocess import resample
 
 HERE = Path(__file__).parent
 SPACING_MM, SIDE_PX, SHOWN_PX = 0.1, 140, 140

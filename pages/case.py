@@ -6,12 +6,14 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from lemons_core import eda
-from lemons_core.labels import read_mapping
-from lemons_core.terms import GROUP_WORDS, View, display
-from lemons_core.ui import outlines, parts, scans, source, uploads, viewer
-from lemons_core.ui.navigation import enter
-from lemons_core.ui.overview import Overview
+from lemons_core.base.terms import GROUP_WORDS, View, display
+from lemons_core.dataset import explore as eda
+from lemons_core.dataset.overview import Overview
+from lemons_core.labels.mapping import read_mapping
+from lemons_core.ui.scan import analyses as scans
+from lemons_core.ui.scan import uploads
+from lemons_core.ui.shell import outlines, parts, source, viewer
+from lemons_core.ui.shell.navigation import enter
 
 COLUMNS = ["case_id", "split", "laterality", "view", "calc_group", "morphology", "distribution", "pathology"]
 WITH_IMAGES = {"images": ["view", "crop"]}

@@ -5,13 +5,15 @@ from urllib.parse import urlencode
 import pandas as pd
 import streamlit as st
 
-from lemons_core import charts, charts_labels, eda
-from lemons_core.collection import Collection
-from lemons_core.metrics import wilson
-from lemons_core.quality import Kind
-from lemons_core.ui import parts, source
-from lemons_core.ui.navigation import enter
-from lemons_core.ui.overview import Overview
+from lemons_core.charts import base as charts
+from lemons_core.charts import labels as charts_labels
+from lemons_core.dataset import explore as eda
+from lemons_core.dataset.collection import Collection
+from lemons_core.dataset.overview import Overview
+from lemons_core.dataset.quality import FaultKind
+from lemons_core.metrics.binary import wilson
+from lemons_core.ui.shell import parts, source
+from lemons_core.ui.shell.navigation import enter
 
 SHOWN = [
     "case_id", "split", "calc_groups", "morphology", "distribution", "pathology", "assessment", "breast_density",
@@ -183,8 +185,8 @@ def render_faults(collection: Collection) -> None:
         st.success("No fault was found.", icon=":material/check:")
         return
     kinds = faults.groupby("kind")["rows"].sum().sort_values(ascending=False)
-    absent = int(kinds.get(Kind.ROW_WITHOUT_IMAGE, 0))  # told in words: as a bar it would dwarf the others
-    drawn = kinds.drop(Kind.ROW_WITHOUT_IMAGE, errors="ignore")
+    absent = int(kinds.get(FaultKind.ROW_WITHOUT_IMAGE, 0))  # told in words: as a bar it would dwarf the others
+    drawn = kinds.drop(FaultKind.ROW_WITHOUT_IMAGE, errors="ignore")
     st.markdown(
         f"**{int(drawn.sum()):,} faults of {len(drawn)} kinds**"
         + (f", besides {absent:,} rows without all of their images on disk." if absent else ".")

@@ -6,12 +6,12 @@ Every word stands on the page before the data is read; pictures and counts are f
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from lemons_core import config
-from lemons_core.card import read_card
-from lemons_core.terms import GROUP_WORDS, GROUPS
-from lemons_core.ui import parts, source
-from lemons_core.ui.navigation import enter
-from lemons_core.ui.overview import Overview
+from lemons_core.base import config
+from lemons_core.base.terms import GROUP_WORDS, GROUPS
+from lemons_core.dataset.overview import Overview
+from lemons_core.ui.shell import parts, source
+from lemons_core.ui.shell.navigation import enter
+from lemons_core.vision.record.card import read_card
 
 PICTURE_HEIGHT = 190
 

@@ -2,13 +2,16 @@
 
 import streamlit as st
 
-from lemons_core import config
-from lemons_core.collection import Collection
+from lemons_core.base import config
+from lemons_core.dataset.collection import Collection
 from lemons_core.notes.store import read_shipped
 from lemons_core.notes.text import FEATURE_SETS, Features
-from lemons_core.ui import notes_tabs, notes_view, notes_work, parts, source
-from lemons_core.ui.navigation import enter
-from lemons_core.ui.notes_work import Board
+from lemons_core.ui.notes import tabs as notes_tabs
+from lemons_core.ui.notes import view as notes_view
+from lemons_core.ui.notes import work as notes_work
+from lemons_core.ui.notes.work import Board
+from lemons_core.ui.shell import parts, source
+from lemons_core.ui.shell.navigation import enter
 
 READS = {
     "descriptors": "Reads type and distribution only: what was seen, not what was thought of it.",

@@ -4,24 +4,26 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from lemons_core import eda, relabel
-from lemons_core.collection import Collection
-from lemons_core.labels import Mapping, add_groups, mapping_text, parse_mapping, read_mapping
-from lemons_core.suspects import find_suspects
-from lemons_core.terms import GROUP_ABOUT, GROUPS, display
-from lemons_core.ui import parts, relabel_view, source
-from lemons_core.ui.navigation import enter
-from lemons_core.ui.overview import Overview
+from lemons_core.base.terms import GROUP_ABOUT, GROUPS, display
+from lemons_core.dataset import explore as eda
+from lemons_core.dataset.collection import Collection
+from lemons_core.dataset.overview import Overview
+from lemons_core.labels import summary as relabel
+from lemons_core.labels.mapping import GroupMapping, add_groups, mapping_text, parse_mapping, read_mapping
+from lemons_core.labels.review import find_suspects
+from lemons_core.ui.relabel import view as relabel_view
+from lemons_core.ui.shell import parts, source
+from lemons_core.ui.shell.navigation import enter
 
 RULES = "rules"  # session: the visitor's table of rules as CSV text; absent: the product's own
 
 
-def mapping_in_use() -> Mapping:
+def mapping_in_use() -> GroupMapping:
     text = st.session_state.get(RULES)
     return parse_mapping(text, where="your rules") if text else read_mapping()
 
 
-def keep_rules(mapping: Mapping | None) -> None:
+def keep_rules(mapping: GroupMapping | None) -> None:
     """Use these rules from now on, on every visit to this page; None: the product's own."""
     if mapping is None or mapping == read_mapping():
         st.session_state.pop(RULES, None)
@@ -43,7 +45,7 @@ def take_edit() -> None:
         if change.get("rank"):
             rule = rules.pop(place)
             rules.insert(int(change["rank"]) - 1, rule)
-    keep_rules(Mapping(tuple(rules)))
+    keep_rules(GroupMapping(tuple(rules)))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -59,13 +61,13 @@ def labelled(
 @st.cache_resource(max_entries=2, show_spinner=False)
 def ask_model(version: int, _table: pd.DataFrame, _bar: DeltaGenerator) -> pd.DataFrame:
     """The shipped model's probabilities for the crops on disk, none of which it was trained on."""
-    from lemons_core.vision.doubt import predict_unseen
-    from lemons_core.vision.weights import read_model
+    from lemons_core.vision.evaluate.unseen import predict_unseen
+    from lemons_core.vision.network.weights import read_model
 
     return predict_unseen(_table, read_model(), progress=lambda share, case: _bar.progress(share, f"Asking: {case}"))
 
 
-def render_cards(table: pd.DataFrame, mapping: Mapping, seen: Overview) -> None:
+def render_cards(table: pd.DataFrame, mapping: GroupMapping, seen: Overview) -> None:
     shares = eda.malignant_share(table, eda.ATTRIBUTES["group"]).set_index("key")
     with st.container(key="groups"):
         columns = st.columns(4)
@@ -94,7 +96,7 @@ def render_cards(table: pd.DataFrame, mapping: Mapping, seen: Overview) -> None:
                 st.markdown("\n".join(f"- {display(r.token)} (BI-RADS {r.birads}): {r.reason}" for r in own))
 
 
-def render_rules(mapping: Mapping, before: pd.DataFrame, after: pd.DataFrame) -> None:
+def render_rules(mapping: GroupMapping, before: pd.DataFrame, after: pd.DataFrame) -> None:
     st.subheader("The rules", anchor=False)
     st.markdown(
         "A compound type belongs to every group that its words name. For one label a row, the word that stands "

@@ -4,24 +4,29 @@ from contextlib import suppress
 
 import streamlit as st
 
-from lemons_core import config
-from lemons_core.card import read_card
-from lemons_core.errors import LemonsError
-from lemons_core.terms import GROUPS
-from lemons_core.ui import parts, scan_files, scan_heat, scan_view, scans, source, uploads
-from lemons_core.ui.navigation import enter
-from lemons_core.ui.overview import Sample
-from lemons_core.ui.scans import Asked, Scan
-from lemons_core.ui.uploads import Given
+from lemons_core.base import config
+from lemons_core.base.errors import LemonsError
+from lemons_core.base.terms import GROUPS
+from lemons_core.dataset.overview import Sample
+from lemons_core.ui.scan import analyses as scans
+from lemons_core.ui.scan import files as scan_files
+from lemons_core.ui.scan import heat as scan_heat
+from lemons_core.ui.scan import uploads
+from lemons_core.ui.scan import view as scan_view
+from lemons_core.ui.scan.analyses import Asked, Scan
+from lemons_core.ui.scan.uploads import Upload
+from lemons_core.ui.shell import parts, source
+from lemons_core.ui.shell.navigation import enter
+from lemons_core.vision.record.card import read_card
 
 VIEW = "whole view"
 KINDS = {"told by itself": None, "whole view": "view", "crop": "crop"}
 _SHOWN, _ANYWAY = "shown_scan", "anyway"  # session: key of the picture shown last; keys of refused ones to go on with
 
 
-def choose_pictures() -> tuple[Given, ...]:
+def choose_pictures() -> tuple[Upload, ...]:
     """What to look at. The visitor's own files go first until they are removed."""
-    own = uploads.given()
+    own = uploads.current_uploads()
     upload_side, other_side = st.columns([3, 2] if own else 2, gap="medium", vertical_alignment="center")
     with upload_side:
         uploads.upload_box()
@@ -72,7 +77,7 @@ def choose_sample() -> Sample | None:
     return by_id[chosen]
 
 
-def asked_of(given: Given) -> Asked:
+def asked_of(given: Upload) -> Asked:
     """How the visitor wants this picture to be taken."""
     kind = KINDS.get(st.session_state.get("taken_as", ""))
     anyway = given.key in st.session_state.get(_ANYWAY, ())
@@ -99,7 +104,7 @@ def choose_how() -> None:
         )
 
 
-def choose_one(given: tuple[Given, ...]) -> Given:
+def choose_one(given: tuple[Upload, ...]) -> Upload:
     """The picture that is shown; of several, one line each."""
     keys = [one.key for one in given]
     place = keys.index(st.session_state[uploads.CHOSEN]) if st.session_state.get(uploads.CHOSEN) in keys else 0
@@ -133,7 +138,7 @@ def choose_one(given: tuple[Given, ...]) -> Given:
     return given[place]
 
 
-def status(given: Given) -> str:
+def status(given: Upload) -> str:
     found = answered(given)
     if found is None:
         return "waiting"
@@ -148,7 +153,7 @@ def origin_of(sample: Sample | None) -> str:
     return "simulated sample" if source.overview().simulated else "sample of your collection"
 
 
-def render_refused(given: Given, scan: Scan) -> None:
+def render_refused(given: Upload, scan: Scan) -> None:
     """A picture that is taken for no mammogram: why, what it looks like, and a way on."""
     with st.container(border=True):
         words, picture = st.columns([3, 1], gap="medium")
@@ -163,7 +168,7 @@ def render_refused(given: Given, scan: Scan) -> None:
         words.caption("The answer and every file made from it will be marked.")
 
 
-def render_answer(given: Given, whole: Scan, number: int) -> None:
+def render_answer(given: Upload, whole: Scan, number: int) -> None:
     scan = scan_view.limited(whole)
     head, how = st.columns([5, 1], vertical_alignment="top")
     with how:
@@ -188,7 +193,7 @@ def render_answer(given: Given, whole: Scan, number: int) -> None:
     scan_view.render_facts(scan)
 
 
-def render(given: tuple[Given, ...]) -> None:
+def render(given: tuple[Upload, ...]) -> None:
     chosen = choose_one(given)
     if st.session_state.setdefault(_SHOWN, chosen.key) != chosen.key:  # another picture, other regions
         st.query_params.pop("region", None)
@@ -203,7 +208,7 @@ def render(given: tuple[Given, ...]) -> None:
         look_at(waiting[0])
 
 
-def look_at(given: Given) -> None:
+def look_at(given: Upload) -> None:
     """Find the answer for one of several, and have the list above tell it."""
     with suppress(LemonsError):  # the list tells that as well
         scans.classify(given, asked_of(given))
@@ -211,7 +216,7 @@ def look_at(given: Given) -> None:
         st.rerun()
 
 
-def answered(given: Given) -> Scan | LemonsError | None:
+def answered(given: Upload) -> Scan | LemonsError | None:
     return scans.peek(given, asked_of(given))
 
 

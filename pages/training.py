@@ -2,10 +2,25 @@
 
 import streamlit as st
 
-from lemons_core import config
-from lemons_core.runs import Run, find_runs
-from lemons_core.ui import parts, training_answers, training_simulator, training_start, training_view, training_work
-from lemons_core.ui.navigation import enter
+from lemons_core.base import config
+from lemons_core.ui.shell import parts
+from lemons_core.ui.shell.navigation import enter
+from lemons_core.ui.training import (
+    answers as training_answers,
+)
+from lemons_core.ui.training import (
+    simulator as training_simulator,
+)
+from lemons_core.ui.training import (
+    start as training_start,
+)
+from lemons_core.ui.training import (
+    view as training_view,
+)
+from lemons_core.ui.training import (
+    work as training_work,
+)
+from lemons_core.vision.record.runs import Run, find_runs
 
 TABS = ("Runs", "Answers", "Simulator", "Train")
 

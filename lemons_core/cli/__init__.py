@@ -7,10 +7,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from lemons_core import config
-from lemons_core.cli import data, evaluate, labels, notes, predict, train, whole
-from lemons_core.cli.common import Run
-from lemons_core.errors import LemonsError
+from lemons_core.base import config
+from lemons_core.base.errors import LemonsError
+from lemons_core.cli import cases as data
+from lemons_core.cli import collection as whole
+from lemons_core.cli import evaluate, labels, notes, predict, train
+from lemons_core.cli.common import Handler
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run: Run, text: str) -> argparse.ArgumentParser:
+    def command(name: str, run: Handler, text: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text, epilog=config.NOTICE)
         sub.set_defaults(run=run)
         return sub

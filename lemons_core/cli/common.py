@@ -7,15 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from lemons_core import config
+from lemons_core.base import config
 
-Run = Callable[[argparse.Namespace], int]
+Handler = Callable[[argparse.Namespace], int]
 
 
 class AddCommand(Protocol):
     """Adds one subcommand: its name, what runs it, one sentence of help."""
 
-    def __call__(self, name: str, run: Run, text: str) -> argparse.ArgumentParser: ...
+    def __call__(self, name: str, run: Handler, text: str) -> argparse.ArgumentParser: ...
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +35,7 @@ def positive(text: str) -> int:
     return value
 
 
-class Progress:
+class ProgressBar:
     """A one-line progress bar on standard error; silent where that is not a terminal, but for whole tenths."""
 
     def __init__(self) -> None:
@@ -62,14 +62,15 @@ class Progress:
 
 def data_root(given: Path | None) -> Path:
     """The folder to read: as given, else LEMONS_DATA, else the demo data, which is made when it is not there."""
-    from lemons_core.simulate.demo import read_demo_marker, write_demo
+    from lemons_core.dataset.collection import read_demo_marker
+    from lemons_core.simulate.demo.demo import write_demo
 
     settings = config.read_settings()
     root = given or settings.data
     if root is not None:
         return root
     if read_demo_marker(settings.demo) is None:
-        progress = Progress()
+        progress = ProgressBar()
         print(f"Making the simulated demo data in {settings.demo}", file=sys.stderr)
         write_demo(settings.demo, progress=progress)
         progress.close()

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from lemons_core.cli.common import AddCommand, Progress, add_json, add_model, data_root, positive, print_json
+from lemons_core.cli.common import AddCommand, ProgressBar, add_json, add_model, data_root, positive, print_json
 
 
 def register(command: AddCommand) -> None:
@@ -22,10 +22,10 @@ def register(command: AddCommand) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from lemons_core.vision.evaluate import evaluate, write_metrics
-    from lemons_core.vision.tiles import SIMULATED
+    from lemons_core.vision.evaluate.evaluate import evaluate, write_metrics
+    from lemons_core.vision.tiles.constants import SIMULATED
 
-    progress = Progress()
+    progress = ProgressBar()
     figures = evaluate(
         arguments.data if arguments.data == SIMULATED else data_root(arguments.data and Path(arguments.data)),
         arguments.model,
@@ -47,7 +47,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 def text_of(figures: dict[str, Any]) -> str:
     """The figures as a short table for a terminal."""
-    from lemons_core.vision.evaluate import interval_text
+    from lemons_core.vision.evaluate.evaluate import interval_text
 
     lesions, single = figures["lesions"], figures["single_label"]
     lines = [

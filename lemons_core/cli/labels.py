@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from lemons_core import relabel
-from lemons_core.cli.common import AddCommand, Progress, add_data, add_json, data_root, print_json
-from lemons_core.collection import read_collection
-from lemons_core.errors import DataError
-from lemons_core.export import label_table, write_class_folders
-from lemons_core.files import write_whole
-from lemons_core.labels import DEFAULT_MAPPING, Mapping, read_mapping
-from lemons_core.suspects import find_suspects
-from lemons_core.terms import GROUPS
+from lemons_core.base.errors import DataError
+from lemons_core.base.io import write_atomic
+from lemons_core.base.terms import GROUPS
+from lemons_core.cli.common import AddCommand, ProgressBar, add_data, add_json, data_root, print_json
+from lemons_core.dataset.collection import read_collection
+from lemons_core.dataset.export import label_table, write_class_folders
+from lemons_core.labels import summary as relabel
+from lemons_core.labels.mapping import DEFAULT_MAPPING, GroupMapping, read_mapping
+from lemons_core.labels.review import find_suspects
 
 
 def register(command: AddCommand) -> None:
@@ -28,7 +28,7 @@ def register(command: AddCommand) -> None:
 
 def _labels(arguments: argparse.Namespace) -> int:
     mapping = read_mapping(arguments.mapping)
-    progress = Progress()
+    progress = ProgressBar()
     table = read_collection(data_root(arguments.data), mapping=mapping, progress=progress).table
     suspects = find_suspects(table, mapping, _probabilities(arguments.model, table, progress))
     progress.close()
@@ -48,11 +48,11 @@ def _labels(arguments: argparse.Namespace) -> int:
     return int(bool(failed))
 
 
-def _probabilities(model_folder: Path | None, table: pd.DataFrame, progress: Progress) -> pd.DataFrame | None:
+def _probabilities(model_folder: Path | None, table: pd.DataFrame, progress: ProgressBar) -> pd.DataFrame | None:
     if model_folder is None:
         return None
-    from lemons_core.vision.doubt import predict_unseen
-    from lemons_core.vision.weights import read_model
+    from lemons_core.vision.evaluate.unseen import predict_unseen
+    from lemons_core.vision.network.weights import read_model
 
     return predict_unseen(table, read_model(model_folder), progress=progress)
 
@@ -60,10 +60,10 @@ def _probabilities(model_folder: Path | None, table: pd.DataFrame, progress: Pro
 def _write_csv(path: Path, table: pd.DataFrame) -> None:
     if path.is_dir():
         raise DataError("--out must name a file", where=str(path), todo="Give a name such as labels.csv.")
-    write_whole(path, table.to_csv(index=False).encode())
+    write_atomic(path, table.to_csv(index=False).encode())
 
 
-def _text(table: pd.DataFrame, mapping: Mapping, suspects: pd.DataFrame) -> str:
+def _text(table: pd.DataFrame, mapping: GroupMapping, suspects: pd.DataFrame) -> str:
     single, multi = relabel.group_counts(table), relabel.group_counts(table, multi=True)
     lines = [f"{'group':<11}{'train':>7}{'test':>7}   (single label; in brackets: rows that name the group at all)"]
     for group in map(str, GROUPS):

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from lemons_core import config
-from lemons_core.cases import read_cases
-from lemons_core.cli.common import AddCommand, Progress, Run, add_data, add_json, data_root, print_json
-from lemons_core.errors import DataError
-from lemons_core.files import write_whole
+from lemons_core.base import config
+from lemons_core.base.errors import DataError
+from lemons_core.base.io import write_atomic
+from lemons_core.base.terms import display
+from lemons_core.cli.common import AddCommand, Handler, ProgressBar, add_data, add_json, data_root, print_json
+from lemons_core.dataset.cases import read_cases
 from lemons_core.notes.text import FEATURE_SETS, Features
-from lemons_core.terms import display
 
 if TYPE_CHECKING:
     from lemons_core.notes.ask import Answer
@@ -28,7 +28,7 @@ def register(command: AddCommand) -> None:
         required=True, metavar="ACTION"
     )
 
-    def action(name: str, run: Run, text: str) -> argparse.ArgumentParser:
+    def action(name: str, run: Handler, text: str) -> argparse.ArgumentParser:
         sub = parts.add_parser(name, help=text, description=text, epilog=config.NOTICE)
         sub.set_defaults(run=run)
         add_data(sub)
@@ -70,7 +70,7 @@ def _train(arguments: argparse.Namespace) -> int:
     from lemons_core.notes.store import write_model
 
     table, root = _table(arguments)
-    progress = Progress()
+    progress = ProgressBar()
     model = _fit(table, root, arguments.features, progress, seed=arguments.seed)
     progress.close()
     folder = write_model(model, arguments.out)
@@ -94,7 +94,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from lemons_core.notes.evaluate import evaluate
 
     table, root = _table(arguments)
-    progress = Progress()
+    progress = ProgressBar()
     result = evaluate(table, features=[arguments.features] if arguments.features else FEATURE_SETS, progress=progress)
     progress.close()
     if arguments.json:
@@ -137,7 +137,7 @@ def _predict(arguments: argparse.Namespace) -> int:
 
 def _predict_text(arguments: argparse.Namespace) -> int:
     from lemons_core.notes.ask import ask
-    from lemons_core.notes.parse import parse_note
+    from lemons_core.notes.parsing.parse import parse_note
     from lemons_core.notes.store import read_shipped
 
     parse_note(arguments.text)  # an empty or endless note is refused before any model is fitted
@@ -160,7 +160,7 @@ def _leakage(arguments: argparse.Namespace) -> int:
     from lemons_core.notes.leakage import TRICKS, leakage_lab
 
     table, root = _table(arguments)
-    progress = Progress()
+    progress = ProgressBar()
     tricks = leakage_lab(table, tricks=arguments.trick or TRICKS, progress=progress)
     progress.close()
     if arguments.json:
@@ -183,11 +183,11 @@ def _search(arguments: argparse.Namespace) -> int:
     from lemons_core.notes.search import search
 
     table, root = _table(arguments)
-    progress = Progress()
+    progress = ProgressBar()
     found = search(table, progress=progress)
     progress.close()
     if arguments.out:
-        write_whole(arguments.out, found.to_csv(index=False).encode())
+        write_atomic(arguments.out, found.to_csv(index=False).encode())
     if arguments.json:
         print_json(found.to_dict("records"))
     else:
@@ -202,7 +202,7 @@ def _table(arguments: argparse.Namespace) -> tuple[pd.DataFrame, Path]:
 
 
 def _simulated(root: Path) -> bool:
-    from lemons_core.simulate.demo import read_demo_marker
+    from lemons_core.dataset.collection import read_demo_marker
 
     return read_demo_marker(root) is not None
 
@@ -229,7 +229,7 @@ def _model(arguments: argparse.Namespace, table: pd.DataFrame | None, root: Path
         return read_shipped
 
     def fit(features: Features) -> "NoteModel":
-        progress = Progress()
+        progress = ProgressBar()
         model = _fit(table, root, features, progress)
         progress.close()
         return model
@@ -237,7 +237,7 @@ def _model(arguments: argparse.Namespace, table: pd.DataFrame | None, root: Path
     return fit
 
 
-def _fit(table: pd.DataFrame, root: Path, features: Features, progress: Progress, *, seed: int = 0) -> "NoteModel":
+def _fit(table: pd.DataFrame, root: Path, features: Features, progress: ProgressBar, *, seed: int = 0) -> "NoteModel":
     from lemons_core.notes.store import data_words, train_model
 
     simulated = _simulated(root)

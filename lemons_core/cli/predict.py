@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from lemons_core import config
-from lemons_core.cli.common import AddCommand, Progress, add_json, add_model, positive, print_json
-from lemons_core.errors import DataError
+from lemons_core.base import config
+from lemons_core.base.errors import DataError
+from lemons_core.cli.common import AddCommand, ProgressBar, add_json, add_model, positive, print_json
 
 _SHOWN = 10  # regions of a file that are printed; --json holds all
 
@@ -52,15 +52,15 @@ def _share(text: str) -> float:
 def _predict(arguments: argparse.Namespace) -> int:
     from lemons_core.images.find import find_images
     from lemons_core.report.files import Files, write_tables
-    from lemons_core.vision.batch import Asked, predict_many
-    from lemons_core.vision.scan import MIN_SCORE
-    from lemons_core.vision.weights import read_model
+    from lemons_core.vision.detect.batch import Asked, predict_many
+    from lemons_core.vision.detect.detector import MIN_SCORE
+    from lemons_core.vision.network.weights import read_model
 
     out: Path | None = arguments.out
     if out and out.is_dir():
         raise DataError("--out must name a file", where=str(out), todo="Give a name such as results.csv.")
     writer = Files(report=arguments.report, dicom=arguments.dicom, heatmap=arguments.heatmap)
-    progress = Progress() if out else None
+    progress = ProgressBar() if out else None
     records = predict_many(
         find_images(arguments.paths, leave_out=writer.folders),
         model=arguments.model,

@@ -5,8 +5,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from lemons_core.cli.common import AddCommand, Progress, data_root, positive
-from lemons_core.vision.recipe import Recipe
+from lemons_core.cli.common import AddCommand, ProgressBar, data_root, positive
+from lemons_core.vision.record.recipe import Recipe
 
 STANDARD = Recipe()
 
@@ -78,13 +78,13 @@ def share(text: str) -> float:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from lemons_core.vision.evaluate import interval_text
-    from lemons_core.vision.tiles import SIMULATED
-    from lemons_core.vision.train import train
+    from lemons_core.vision.evaluate.evaluate import interval_text
+    from lemons_core.vision.tiles.constants import SIMULATED
+    from lemons_core.vision.train.train import train
 
     data = arguments.data if arguments.data == SIMULATED else data_root(arguments.data and Path(arguments.data))
     recipe = replace(STANDARD, **{name: value for name, value in vars(arguments).items() if name in vars(STANDARD)})
-    progress = Progress()
+    progress = ProgressBar()
     card = train(data, arguments.out, recipe, restart=arguments.restart, progress=progress)
     progress.close()
     if os.environ.get("RANK", "0") != "0":  # of several processes the first speaks

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from .. import config
-from ..errors import ImageError
-from .dicom import read_dicom
-from .picture import COLOUR, LOSSY, NO_SPACING, TURNED, Picture
-from .raster import read_raster, write_png
+from lemons_core.base import config
+from lemons_core.base.errors import ImageError
+from lemons_core.images.dicom import read_dicom
+from lemons_core.images.picture import COLOUR, LOSSY, NO_SPACING, TURNED, Picture
+from lemons_core.images.raster import read_raster, write_png
 
 __all__ = ["COLOUR", "IMAGE_SUFFIXES", "LOSSY", "NO_SPACING", "TURNED", "Picture", "read_image", "write_png"]
 

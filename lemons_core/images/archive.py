@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PureWindowsPath
 
-from ..errors import ImageError
+from lemons_core.base.errors import ImageError
 
 MAX_MEMBERS = 500
 MAX_MEMBER_BYTES = 256 * 2**20  # the largest picture that is read, uncompressed with 16 bit, has 240 MB

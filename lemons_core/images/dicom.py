@@ -27,10 +27,10 @@ from pydicom.uid import (
     JPEGTransferSyntaxes,
 )
 
-from ..errors import ImageError
-from .grey import grey_from_rgb, grey_from_stored
-from .header import read_header, read_laterality, read_spacing, read_view, syntax_label, text, uid_of
-from .picture import LOSSY, NO_SPACING, Picture, check_size, decoding, warn_if_flat
+from lemons_core.base.errors import ImageError
+from lemons_core.images.grey import grey_from_rgb, grey_from_stored
+from lemons_core.images.header import read_header, read_laterality, read_spacing, read_view, syntax_label, text, uid_of
+from lemons_core.images.picture import LOSSY, NO_SPACING, Picture, check_size, decoding, warn_if_flat
 
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")

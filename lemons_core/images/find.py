@@ -4,8 +4,8 @@ import os
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from ..errors import DataError
-from . import IMAGE_SUFFIXES
+from lemons_core.base.errors import DataError
+from lemons_core.images import IMAGE_SUFFIXES
 
 
 def find_images(paths: Iterable[Path], *, leave_out: Collection[Path] = ()) -> list[Path]:

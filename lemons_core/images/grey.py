@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from pydicom.dataset import Dataset
 
-from .header import floats, text
-from .picture import COLOUR
+from lemons_core.images.header import floats, text
+from lemons_core.images.picture import COLOUR
 
 
 def grey_from_stored(stored: np.ndarray, ds: Dataset, notes: list[str], warnings: list[str]) -> np.ndarray:

@@ -21,7 +21,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from ..terms import Laterality, View
+from lemons_core.base.terms import Laterality, View
 
 _SYNTAXES = {
     ImplicitVRLittleEndian: "implicit little endian",

@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image
 from pydicom.errors import BytesLengthException
 
-from ..errors import ImageError
-from ..terms import Laterality, View
+from lemons_core.base.errors import ImageError
+from lemons_core.base.terms import Laterality, View
 
 MIN_SIDE = 16
 NO_SPACING = "No pixel spacing is known: sizes in millimetres cannot be given."

@@ -10,9 +10,9 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from ..files import write_whole
-from .grey import grey_from_rgb
-from .picture import LOSSY, NO_SPACING, TURNED, Picture, check_size, decoding, warn_if_flat
+from lemons_core.base.io import write_atomic
+from lemons_core.images.grey import grey_from_rgb
+from lemons_core.images.picture import LOSSY, NO_SPACING, TURNED, Picture, check_size, decoding, warn_if_flat
 
 # The plugins are called directly, not through Image.open: its guard against bombs is a global limit of the process,
 # ours is an argument, and no other format can slip in.
@@ -149,4 +149,4 @@ def write_png(path: str | Path, pixels: np.ndarray, *, bits: int = 16, spacing_m
     resolution = {} if spacing_mm is None else {"dpi": (25.4 / spacing_mm, 25.4 / spacing_mm)}
     file = BytesIO()
     image.save(file, "PNG", compress_level=3, **resolution)  # level 6 takes twice as long for a few per cent
-    write_whole(Path(path), file.getvalue())
+    write_atomic(Path(path), file.getvalue())

@@ -11,12 +11,12 @@ from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from .. import config
-from ..errors import ImageError
-from .dicom import _ELEMENTS, _GREY, _check, _check_decoder, _decode, _parse
-from .grey import _window, grey_from_stored
-from .header import floats, read_spacing, text, uid_of
-from .picture import decoding
+from lemons_core.base import config
+from lemons_core.base.errors import ImageError
+from lemons_core.images.dicom import _ELEMENTS, _GREY, _check, _check_decoder, _decode, _parse
+from lemons_core.images.grey import _window, grey_from_stored
+from lemons_core.images.header import floats, read_spacing, text, uid_of
+from lemons_core.images.picture import decoding
 
 _PIXEL_DATA = Tag("PixelData")
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lemons_core.errors import DataError
+from lemons_core.base.errors import DataError
 from lemons_core.notes.explain import Explanation, explain_note
 from lemons_core.notes.model import NoteModel
-from lemons_core.notes.parse import Parsed, parse_note
+from lemons_core.notes.parsing.parse import Parsed, parse_note
 from lemons_core.notes.store import read_shipped
 from lemons_core.notes.text import Features, Note
 

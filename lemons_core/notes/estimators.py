@@ -6,15 +6,15 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from lemons_core.errors import DataError
+from lemons_core.base.errors import DataError
 from lemons_core.notes.text import NO_DISTRIBUTION, Features, Note, Vectoriser, fit_vectoriser
 
-Kind = Literal["xgboost", "logistic", "forest", "majority"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+EstimatorKind = Literal["xgboost", "logistic", "forest", "majority"]
+KINDS: tuple[EstimatorKind, ...] = get_args(EstimatorKind)
 
 
 @dataclass(frozen=True)
-class Settings:
+class Hyperparameters:
     """XGBoost settings. The defaults are the choice of `search.search` on the official training split.
 
     Of 144 candidates the best forty lie within 0.003 of each other in mean AUC: the data, not the settings, set the
@@ -53,7 +53,12 @@ def logit(probabilities: np.ndarray) -> np.ndarray:
 
 
 def fit_estimator(
-    notes: Sequence[Note], labels: np.ndarray, features: Features, kind: Kind, settings: Settings, seed: int
+    notes: Sequence[Note],
+    labels: np.ndarray,
+    features: Features,
+    kind: EstimatorKind,
+    settings: Hyperparameters,
+    seed: int,
 ) -> tuple[Vectoriser, Any]:
     """Collect the words of these notes and fit one learner on them, uncalibrated.
 
@@ -104,7 +109,7 @@ def fit_estimator(
     return vectoriser, xgboost.train(parameters, xgboost.DMatrix(matrix, labels, nthread=1), settings.rounds)
 
 
-def margins(kind: Kind, estimator: Any, matrix: np.ndarray) -> np.ndarray:
+def margins(kind: EstimatorKind, estimator: Any, matrix: np.ndarray) -> np.ndarray:
     """Raw log-odds, (N,)."""
     if kind == "majority":
         return np.full(len(matrix), estimator)

@@ -14,20 +14,20 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from lemons_core.errors import DataError
-from lemons_core.metrics import score
-from lemons_core.notes.estimators import KINDS, Kind, Settings
+from lemons_core.base.errors import DataError
+from lemons_core.base.terms import Pathology
+from lemons_core.dataset.splits import assert_disjoint, folds
+from lemons_core.metrics.binary import score
+from lemons_core.notes.estimators import KINDS, EstimatorKind, Hyperparameters
 from lemons_core.notes.model import THRESHOLD, by_lesion, fit_model, is_malignant, predict, usable_rows
 from lemons_core.notes.text import FEATURE_SETS, Features, build_notes
-from lemons_core.splits import assert_disjoint, folds
-from lemons_core.terms import Pathology
 
 Protocol = Literal["official", "grouped_cv", "row_split"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 Progress = Callable[[float, str], object]
 
 # Trees deep enough to remember single rows, as a settings search over rows prefers them.
-ROW_SPLIT_SETTINGS = Settings(
+ROW_SPLIT_SETTINGS = Hyperparameters(
     max_depth=10, rounds=300, min_child_weight=1.0, colsample_bynode=1.0, subsample=1.0, trees=1, monotone=False, leaf=1
 )
 
@@ -35,7 +35,7 @@ ROW_SPLIT_SETTINGS = Settings(
 def evaluate(
     table: pd.DataFrame,
     *,
-    models: Sequence[Kind] = KINDS,
+    models: Sequence[EstimatorKind] = KINDS,
     features: Sequence[Features] = FEATURE_SETS,
     protocols: Sequence[Protocol] = PROTOCOLS,
     replicates: int = 1000,
@@ -87,13 +87,13 @@ def score_cuts(
     """
     return [
         {"subset": subset, "unit": unit}
-        | score(labels, p, patients, threshold=THRESHOLD, replicates=replicates, seed=seed)
+        | score(labels, p, patients, threshold=THRESHOLD, replicates=replicates, seed=seed).to_json()
         for subset, unit, labels, p, patients in _cuts(rows, probabilities, lesions=lesions)
     ]
 
 
 def out_of_sample(
-    rows: pd.DataFrame, features: Features, protocol: Protocol, *, kind: Kind = "xgboost", seed: int = 0
+    rows: pd.DataFrame, features: Features, protocol: Protocol, *, kind: EstimatorKind = "xgboost", seed: int = 0
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """The rows that a protocol scores and their calibrated probabilities, each from a model that did not see them.
 
@@ -128,8 +128,8 @@ def cross_predict(
     features: Features,
     pairs: Sequence[tuple[np.ndarray, np.ndarray]],
     *,
-    kind: Kind = "xgboost",
-    settings: Settings | None = None,
+    kind: EstimatorKind = "xgboost",
+    settings: Hyperparameters | None = None,
     calibrated: bool = True,
     seed: int = 0,
 ) -> np.ndarray:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lemons_core.errors import ModelError
-from lemons_core.metrics import auc, wilson
+from lemons_core.base.errors import ModelError
+from lemons_core.base.terms import DISTRIBUTION, MORPHOLOGY, display
+from lemons_core.metrics.binary import auc, wilson
 from lemons_core.notes.model import NoteModel, fill_in, is_malignant, log_odds, predict, sigmoid
 from lemons_core.notes.text import Note, build_notes
-from lemons_core.terms import DISTRIBUTION, MORPHOLOGY, display
 
 # Descriptor -> the fields of a Note that it stands for.
 DESCRIPTORS: dict[str, str] = {

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lemons_core.errors import DataError
-from lemons_core.metrics import score
+from lemons_core.base.errors import DataError
+from lemons_core.base.terms import AbnormalityType
+from lemons_core.dataset.splits import folds
+from lemons_core.metrics.binary import score
 from lemons_core.notes.evaluate import ROW_SPLIT_SETTINGS, complete_rows, cross_predict, row_folds
 from lemons_core.notes.model import fit_model, is_malignant, predict, usable_rows
 from lemons_core.notes.text import build_notes
-from lemons_core.splits import folds
-from lemons_core.terms import AbnormalityType
 
 Progress = Callable[[float, str], object]
 _Pair = tuple[dict[str, object] | None, dict[str, object] | None]  # figures: honest, tricked
@@ -80,7 +80,9 @@ def leakage_lab(
     filled = complete_rows(train)
 
     def figures(scored: pd.DataFrame, probabilities: np.ndarray) -> dict[str, object]:
-        return score(is_malignant(scored), probabilities, scored["patient_id"], replicates=replicates, seed=seed)
+        return score(
+            is_malignant(scored), probabilities, scored["patient_id"], replicates=replicates, seed=seed
+        ).to_json()
 
     def by_patients(some: pd.DataFrame, features: str) -> dict[str, object]:
         return figures(some, cross_predict(some, features, folds(some, count=5, seed=seed), seed=seed))  # type: ignore[arg-type]

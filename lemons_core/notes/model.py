@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lemons_core.errors import DataError
+from lemons_core.base.errors import DataError
+from lemons_core.base.terms import AbnormalityType, Pathology
+from lemons_core.dataset.splits import folds
 from lemons_core.notes.calibrate import Calibration, fit_calibration
-from lemons_core.notes.estimators import KINDS, Kind, Settings, fit_estimator, logit, margins
+from lemons_core.notes.estimators import KINDS, EstimatorKind, Hyperparameters, fit_estimator, logit, margins
 from lemons_core.notes.text import Features, Note, Vectoriser, build_notes
-from lemons_core.splits import folds
-from lemons_core.terms import AbnormalityType, Pathology
 
 # A calibrated probability of one half. A threshold tuned for accuracy on out-of-fold training predictions gained
 # less than 0.003 in nested cross-validation, so the plain one stays.
@@ -31,7 +31,7 @@ class NoteModel:
     card : facts for people and files; see store.write_model
     """
 
-    kind: Kind
+    kind: EstimatorKind
     vectoriser: Vectoriser
     estimator: Any
     calibration: Calibration
@@ -71,8 +71,8 @@ def fit_model(
     table: pd.DataFrame,
     features: Features = "assessment",
     *,
-    kind: Kind = "xgboost",
-    settings: Settings | None = None,
+    kind: EstimatorKind = "xgboost",
+    settings: Hyperparameters | None = None,
     calibrated: bool = True,
     seed: int = 0,
 ) -> NoteModel:
@@ -90,7 +90,7 @@ def fit_model(
     if kind not in KINDS:
         raise DataError(f"Unknown model '{kind}'", todo=f"Known: {', '.join(KINDS)}.")
     notes, labels = build_notes(table), is_malignant(table)
-    settings = settings or Settings()
+    settings = settings or Hyperparameters()
     calibration = Calibration()
     if calibrated and kind != "majority":
         raw = np.empty(len(table))

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lemons_core.metrics import auc
-from lemons_core.notes.estimators import Settings, fit_estimator, margins
+from lemons_core.dataset.splits import folds
+from lemons_core.metrics.binary import auc
+from lemons_core.notes.estimators import Hyperparameters, fit_estimator, margins
 from lemons_core.notes.model import is_malignant, sigmoid, usable_rows
 from lemons_core.notes.text import FEATURE_SETS, build_notes
-from lemons_core.splits import folds
 
 Progress = Callable[[float, str], object]
 
@@ -31,20 +31,20 @@ _GRID: dict[str, tuple[Any, ...]] = {
 _CLOSE = 0.001  # candidates nearer than this to the best AUC or the lowest log loss differ by chance alone
 
 
-def candidates() -> list[Settings]:
+def candidates() -> list[Hyperparameters]:
     """All settings that the search compares."""
     result = []
     for values in itertools.product(*_GRID.values()):
         chosen = dict(zip(_GRID, values, strict=True))
         chosen["eta"], chosen["rounds"] = chosen.pop("eta_rounds")
-        result.append(Settings(**chosen))
+        result.append(Hyperparameters(**chosen))
     return result
 
 
 def search(
     table: pd.DataFrame,
     *,
-    settings: list[Settings] | None = None,
+    settings: list[Hyperparameters] | None = None,
     repeats: int = 2,
     seed: int = 0,
     progress: Progress | None = None,

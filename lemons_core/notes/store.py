@@ -8,13 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from lemons_core.card import sha256_of
-from lemons_core.errors import ModelError
-from lemons_core.files import write_whole
-from lemons_core.metrics import score
+from lemons_core.base.errors import ModelError
+from lemons_core.base.io import sha256_of, write_atomic
+from lemons_core.base.progress import Progress
+from lemons_core.metrics.binary import score
 from lemons_core.notes.calibrate import Calibration
-from lemons_core.notes.estimators import Settings
-from lemons_core.notes.evaluate import Progress, Protocol, out_of_sample
+from lemons_core.notes.estimators import Hyperparameters
+from lemons_core.notes.evaluate import Protocol, out_of_sample
 from lemons_core.notes.model import THRESHOLD, NoteModel, fit_model, is_malignant, usable_rows
 from lemons_core.notes.text import FEATURE_SETS, Features, Vectoriser
 
@@ -75,12 +75,14 @@ def train_model(
             continue
         told({"official": 0.3, "grouped_cv": 0.4}[protocol], f"scoring, {protocol.replace('_', ' ')}")
         scored, p = out_of_sample(rows, features, protocol, seed=seed)
-        metrics[protocol] = score(is_malignant(scored), p, scored["patient_id"], threshold=THRESHOLD, seed=seed)
+        metrics[protocol] = score(
+            is_malignant(scored), p, scored["patient_id"], threshold=THRESHOLD, seed=seed
+        ).to_json()
     told(1.0, "done")
     model.card.update(
         format=_FORMAT,
         features=features,
-        settings=asdict(Settings()),
+        settings=asdict(Hyperparameters()),
         seed=seed,
         trained_on=trained_on,
         simulated=simulated,
@@ -106,7 +108,7 @@ def write_model(model: NoteModel, folder: str | Path) -> Path:
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / _MODEL, bytes(model.estimator.save_raw("json")))
+        write_atomic(folder / _MODEL, bytes(model.estimator.save_raw("json")))
         card = model.card | {
             "vectoriser": asdict(model.vectoriser),
             "calibration": asdict(model.calibration),
@@ -114,7 +116,7 @@ def write_model(model: NoteModel, folder: str | Path) -> Path:
             "threshold": model.threshold,
             "sha256": sha256_of(folder / _MODEL),
         }
-        write_whole(folder / _CARD, (json.dumps(card, indent=1, ensure_ascii=False) + "\n").encode())
+        write_atomic(folder / _CARD, (json.dumps(card, indent=1, ensure_ascii=False) + "\n").encode())
     except OSError as error:
         raise ModelError(f"The model cannot be saved: {error.strerror}", where=str(folder)) from error
     return folder
@@ -177,4 +179,3 @@ def _read_card(path: Path) -> dict[str, Any]:
     if not isinstance(card, dict) or set(card) != _KEYS or card["format"] != _FORMAT:
         raise ModelError("The card of the note model does not fit this version", where=str(path), todo=todo)
     return card
-

@@ -9,9 +9,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from lemons_core.errors import DataError
-from lemons_core.labels import read_mapping
-from lemons_core.terms import DISTRIBUTION, MORPHOLOGY, AbnormalityType, Laterality, View, display
+from lemons_core.base.errors import DataError
+from lemons_core.base.terms import DISTRIBUTION, MORPHOLOGY, AbnormalityType, Laterality, View, display
+from lemons_core.labels.mapping import read_mapping
 
 Features = Literal["descriptors", "context", "assessment"]
 FEATURE_SETS: tuple[Features, ...] = get_args(Features)

@@ -13,13 +13,13 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 from pydicom.uid import ExplicitVRLittleEndian, MammographyCADSRStorage, generate_uid
 
-from lemons_core import config, extras
-from lemons_core.card import ModelCard
+from lemons_core.base import config, extras
+from lemons_core.base.terms import Group, Laterality, View
 from lemons_core.images import Picture
-from lemons_core.terms import Group, Laterality, View
+from lemons_core.vision.record.card import ModelCard
 
 if TYPE_CHECKING:
-    from lemons_core.vision.scan import Region, ScanResult
+    from lemons_core.vision.detect.detector import Detection, DetectionResult
 
 _DCM, _MM = codes.DCM, Code("mm", "UCUM", "millimeter")
 _SOURCE = Code("260753009", "SCT", "Source")
@@ -35,7 +35,7 @@ _SIDES = {Laterality.L: codes.cid6022.LeftBreast, Laterality.R: codes.cid6022.Ri
 _VIEWS = {View.CC: codes.cid4014.CranioCaudal, View.MLO: codes.cid4014.MedioLateralObliqueProjection}
 
 
-def cad_sr(picture: Picture, result: "ScanResult", card: ModelCard, capture: Any, **equipment: str) -> Any:
+def cad_sr(picture: Picture, result: "DetectionResult", card: ModelCard, capture: Any, **equipment: str) -> Any:
     """The report as a pydicom Dataset, ready to save.
 
     picture : as read, for side and view
@@ -68,7 +68,7 @@ class _Tree:
     def __init__(self, sr: ModuleType, card: ModelCard, capture: Any) -> None:
         self.sr, self.card, self.capture = sr, card, capture
 
-    def top(self, picture: Picture, result: "ScanResult") -> list[Any]:
+    def top(self, picture: Picture, result: "DetectionResult") -> list[Any]:
         summary = codes.cid6047
         found = summary.AllAlgorithmsSucceededWithFindings
         if not result.regions:
@@ -116,13 +116,13 @@ class _Tree:
         )
         return self.nest(image, rows)
 
-    def impression(self, number: int, region: "Region") -> Any:
+    def impression(self, number: int, region: "Detection") -> Any:
         """4003 with 4006 inside: one region."""
         groups = ", ".join(f"{group} {value:.0%}" for group, value in region.probabilities.items())
         words = (
-            f"Region {number}: calcification {region.score:.0%}; {groups}; "
+            f"Detection {number}: calcification {region.score:.0%}; {groups}; "
             f"{'not sure which group' if region.abstained else f'most probably {region.top}'}; "
-            f"{region.spots} specks over {region.extent_mm:.1f} mm."
+            f"{region.n_specks} specks over {region.extent_mm:.1f} mm."
         )
         has = "HAS PROPERTIES"
         finding = [
@@ -132,13 +132,13 @@ class _Tree:
             *([] if region.malignancy is None else [self.percent(_DCM.ProbabilityOfCancer, region.malignancy)]),
             *self.geometry(region),
             *([] if region.abstained else [self.code(_DCM.CalcificationType, _TYPES[Group(region.top)], has)]),
-            self.number(_DCM.NumberOfCalcifications, region.spots, codes.UCUM.NoUnits, has),
+            self.number(_DCM.NumberOfCalcifications, region.n_specks, codes.UCUM.NoUnits, has),
         ]
         cluster = self.code(_DCM.SingleImageFinding, codes.cid6014.CalcificationCluster, "CONTAINS", finding)
         rows = [self.intent(), self.text(_DCM.ImpressionDescription, words, "CONTAINS"), cluster]
         return self.container(_IMPRESSION, "INFERRED FROM", rows)
 
-    def geometry(self, region: "Region") -> list[Any]:
+    def geometry(self, region: "Detection") -> list[Any]:
         """4021: centre and box, in columns and rows from the upper left corner of the picture."""
         left, top = float(region.col), float(region.row)
         right, bottom = left + region.width, top + region.height

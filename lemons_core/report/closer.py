@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from lemons_core.card import ModelCard
-from lemons_core.colours import GROUP_COLOURS, LEMON, PATHOLOGY_COLOURS
-from lemons_core.overlay import blend, to_grey8
+from lemons_core.base.colours import GROUP_COLOURS, LEMON, PATHOLOGY_COLOURS
+from lemons_core.base.terms import GROUP_WORDS, GROUPS
+from lemons_core.images.display import blend, to_grey8
 from lemons_core.report.page import GREY, INK, MARGIN_MM, WIDTH_MM, Page
 from lemons_core.report.pictures import cut_around, fit
-from lemons_core.runs import MEASURED
-from lemons_core.terms import GROUP_WORDS, GROUPS
+from lemons_core.vision.record.card import ModelCard
+from lemons_core.vision.record.runs import MEASURED
 
 if TYPE_CHECKING:
-    from lemons_core.vision.predict import CropResult
-    from lemons_core.vision.scan import Region, ScanResult
+    from lemons_core.vision.detect.classify import CropResult
+    from lemons_core.vision.detect.detector import Detection, DetectionResult
 
 MOST_CLOSE = 6  # regions shown enlarged
 HEAT_WORDS = (
@@ -26,16 +26,16 @@ HEAT_WORDS = (
 
 
 def render_close(
-    page: Page, pixels: np.ndarray, result: "ScanResult", crop: "CropResult | None", heat: np.ndarray | None
+    page: Page, pixels: np.ndarray, result: "DetectionResult", crop: "CropResult | None", heat: np.ndarray | None
 ) -> None:
     """Each picture enlarged, its heat map beside it, its probabilities as bars."""
     whole = (slice(0, pixels.shape[0]), slice(0, pixels.shape[1]))
-    parts: list[tuple[str, tuple[slice, slice], Region | CropResult, float]] = []
+    parts: list[tuple[str, tuple[slice, slice], Detection | CropResult, float]] = []
     if crop:  # its regions fill it, and the heat map is that of the whole
         parts.append(("The crop as one piece", whole, crop, crop.calcification))
     else:
         for number, region in enumerate(result.regions[:MOST_CLOSE], start=1):
-            parts.append((f"Region {number}", cut_around(region, pixels.shape), region, region.score))
+            parts.append((f"Detection {number}", cut_around(region, pixels.shape), region, region.score))
     if not parts:
         return
     page.heading("Enlarged" + (" with heat map" if heat is not None else ""), room=70)

@@ -10,21 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 from pydicom.uid import JPEG2000Lossless, generate_uid
 
-from lemons_core import __version__, config, extras
-from lemons_core.card import ModelCard
+from lemons_core import __version__
+from lemons_core.base import config, extras
 from lemons_core.images import Picture
-from lemons_core.overlay import to_grey8
+from lemons_core.images.display import to_grey8
 from lemons_core.report.cad_sr import cad_sr
 from lemons_core.report.pictures import mark
+from lemons_core.vision.record.card import ModelCard
 
 if TYPE_CHECKING:
-    from lemons_core.vision.scan import ScanResult
+    from lemons_core.vision.detect.detector import DetectionResult
 
 _MAKER = "Know Your Lemons"
 _METHOD = "Made anew from pixels; side, view and pixel spacing kept"
 
 
-def dicom_files(picture: Picture, result: "ScanResult", card: ModelCard) -> dict[str, bytes]:
+def dicom_files(picture: Picture, result: "DetectionResult", card: ModelCard) -> dict[str, bytes]:
     """`overlay.dcm` and `cad-sr.dcm`, as the bytes of two DICOM files of one new study.
 
     Parameters
@@ -50,7 +51,7 @@ def require_highdicom() -> ModuleType:
     return extras.require("highdicom", package="highdicom==0.28.2", what="Writing DICOM")
 
 
-def _capture(picture: Picture, result: "ScanResult", card: ModelCard) -> Any:
+def _capture(picture: Picture, result: "DetectionResult", card: ModelCard) -> Any:
     """The picture in 8 bit with boxes, numbers and the notice burnt in, at full size."""
     highdicom = require_highdicom()
     spacing = result.spacing_mm if result.spacing_source == "given" else None

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lemons_core.errors import DataError
-from lemons_core.files import write_whole
-from lemons_core.overlay import write_heatmap
+from lemons_core.base.errors import DataError
+from lemons_core.base.io import write_atomic
+from lemons_core.images.display import write_heatmap
 from lemons_core.report.closer import MOST_CLOSE
 from lemons_core.report.dicom import dicom_files, require_highdicom
 from lemons_core.report.pdf import write_report
 from lemons_core.report.tables import FILE_COLUMNS, REGION_COLUMNS, file_row, region_rows, table_bytes
 
 if TYPE_CHECKING:
-    from lemons_core.vision.describe import Answer
-    from lemons_core.vision.weights import Model
+    from lemons_core.vision.detect.analysis import Answer
+    from lemons_core.vision.network.weights import Model
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Files:
         heat = heat_of(answer, model) if result and (self.report or self.heatmap) else None
         if self.dicom and result:
             for name, data in dicom_files(picture, result, model.card).items():
-                write_whole(self.dicom / f"scan-{scan}_{name}", data)
+                write_atomic(self.dicom / f"scan-{scan}_{name}", data)
         if self.heatmap and heat is not None:
             write_heatmap(self.heatmap / f"scan-{scan}_heat.png", picture.pixels, heat)
         if self.report:
@@ -76,7 +76,7 @@ class Files:
 
 def heat_of(answer: "Answer", model: "Model") -> np.ndarray | None:
     """(H, W) float32, 0-1: Grad-CAM of the top group, of a crop as one piece, of a view in its first regions."""
-    from lemons_core.vision.gradcam import explain_crop, explain_region
+    from lemons_core.vision.detect.gradcam import explain_crop, explain_region
 
     picture, scan = answer.picture, answer.scan
     if scan is None:
@@ -94,6 +94,6 @@ def heat_of(answer: "Answer", model: "Model") -> np.ndarray | None:
 
 def write_tables(out: Path, records: list[dict[str, Any]]) -> None:
     """`out` with a row a file, and beside it `NAME.regions.csv` with a row a region."""
-    write_whole(out, table_bytes(FILE_COLUMNS, map(file_row, records)))
+    write_atomic(out, table_bytes(FILE_COLUMNS, map(file_row, records)))
     regions = (row for record in records for row in region_rows(record))
-    write_whole(out.with_suffix(".regions.csv"), table_bytes(REGION_COLUMNS, regions))
+    write_atomic(out.with_suffix(".regions.csv"), table_bytes(REGION_COLUMNS, regions))

@@ -9,8 +9,8 @@ from fpdf.enums import XPos, YPos
 from fpdf.fonts import FontFace
 from fpdf.util import Padding
 
-from lemons_core import config
-from lemons_core.colours import LEMON
+from lemons_core.base import config
+from lemons_core.base.colours import LEMON
 from lemons_core.report.pictures import encoded
 
 MARGIN_MM = 16.0

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from fpdf.enums import XPos, YPos
 
-from lemons_core.card import ModelCard
-from lemons_core.files import write_whole
+from lemons_core.base.io import write_atomic
+from lemons_core.base.terms import GROUPS, display
 from lemons_core.images import Picture
-from lemons_core.overlay import to_grey8
+from lemons_core.images.display import to_grey8
 from lemons_core.report.closer import render_close, render_model, render_words
 from lemons_core.report.page import GREY, INK, MARGIN_MM, Page
 from lemons_core.report.pictures import fit, region_colour
-from lemons_core.terms import GROUPS, display
+from lemons_core.vision.record.card import ModelCard
 
 if TYPE_CHECKING:
-    from lemons_core.vision.predict import CropResult
-    from lemons_core.vision.scan import Region, ScanResult
+    from lemons_core.vision.detect.classify import CropResult
+    from lemons_core.vision.detect.detector import Detection, DetectionResult
 
 LONGEST_PX = 1600  # of the view as printed: 300 dpi over 13 cm
 _BEGINNING = "Found, classified and drawn by a program; nobody has looked at it. Probabilities are no diagnosis."
@@ -35,7 +35,7 @@ _SPACING = {
 def write_report(
     path: str | Path,
     picture: Picture,
-    result: "ScanResult | None",
+    result: "DetectionResult | None",
     card: ModelCard,
     *,
     name: str = "scan 1",
@@ -46,12 +46,12 @@ def write_report(
 ) -> None:
     """Write `report_pdf` to a file, whole or not at all."""
     data = report_pdf(picture, result, card, name=name, crop=crop, refused=refused, heat=heat, warnings=warnings)
-    write_whole(Path(path), data)
+    write_atomic(Path(path), data)
 
 
 def report_pdf(
     picture: Picture,
-    result: "ScanResult | None",
+    result: "DetectionResult | None",
     card: ModelCard,
     *,
     name: str = "scan 1",
@@ -93,7 +93,7 @@ def report_pdf(
 
 
 def _render_answer(
-    page: Page, picture: Picture, grey: np.ndarray, result: "ScanResult | None", crop: "CropResult | None"
+    page: Page, picture: Picture, grey: np.ndarray, result: "DetectionResult | None", crop: "CropResult | None"
 ) -> None:
     """The picture with its boxes on the left, the answer and the facts on the right."""
     top = page.get_y()
@@ -122,7 +122,7 @@ def _render_answer(
     page.set_y(max(bottom, page.get_y()) + 4)
 
 
-def _draw_boxes(page: Page, regions: Sequence["Region"], x: float, y: float, scale: float) -> None:
+def _draw_boxes(page: Page, regions: Sequence["Detection"], x: float, y: float, scale: float) -> None:
     """Frames and numbers; drawn as lines, so that they stay sharp at any zoom."""
     page.set_line_width(0.4)
     for number, region in enumerate(regions, start=1):
@@ -141,7 +141,7 @@ def _draw_boxes(page: Page, regions: Sequence["Region"], x: float, y: float, sca
     page.set_line_width(0.2)
 
 
-def _summary(result: "ScanResult", crop: "CropResult | None") -> str:
+def _summary(result: "DetectionResult", crop: "CropResult | None") -> str:
     """What was found, in a sentence or two."""
     found = []
     if crop:
@@ -154,7 +154,7 @@ def _summary(result: "ScanResult", crop: "CropResult | None") -> str:
     return " ".join([*found, f"{regions}: " + ", ".join(f"{n} {group}" for group, n in groups.most_common()) + "."])
 
 
-def _facts(picture: Picture, result: "ScanResult | None") -> dict[str, str]:
+def _facts(picture: Picture, result: "DetectionResult | None") -> dict[str, str]:
     height, width = picture.pixels.shape
     facts = {
         "Side and view": f"{display(picture.laterality) if picture.laterality else 'side not stated'}, "
@@ -169,7 +169,7 @@ def _facts(picture: Picture, result: "ScanResult | None") -> dict[str, str]:
     return facts
 
 
-def _render_regions(page: Page, result: "ScanResult") -> None:
+def _render_regions(page: Page, result: "DetectionResult") -> None:
     if not result.regions:
         return
     page.heading("Regions")
@@ -187,7 +187,7 @@ def _render_regions(page: Page, result: "ScanResult") -> None:
             "not sure" if region.abstained else region.top,
             f"{region.score:.0%}",
             *(f"{region.probabilities[group]:.0%}" for group in GROUPS),
-            str(region.spots),
+            str(region.n_specks),
             f"{region.extent_mm:.1f} mm",
             f"{region.row}, {region.col}",
         ]

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from lemons_core.colours import GROUP_COLOURS, NEUTRAL
+from lemons_core.base.colours import GROUP_COLOURS, NEUTRAL
 
 if TYPE_CHECKING:
-    from lemons_core.vision.scan import Region
+    from lemons_core.vision.detect.detector import Detection
 
 # Around a region so much of its own size is shown, and so many pixels at least: a speck says nothing without tissue.
 MARGIN, LEAST_PX = 0.25, 128
 
 
-def region_colour(region: "Region") -> str:
+def region_colour(region: "Detection") -> str:
     """`#RRGGBB` of its most probable group; neutral where the model is not sure."""
     return NEUTRAL if region.abstained else GROUP_COLOURS[region.top]
 
 
-def cut_around(region: "Region", shape: tuple[int, int]) -> tuple[slice, slice]:
+def cut_around(region: "Detection", shape: tuple[int, int]) -> tuple[slice, slice]:
     """Rows and columns of a square around a region, inside a picture of this (H, W), cut at its border."""
     side = max(round(max(region.height, region.width) * (1 + 2 * MARGIN)), LEAST_PX)
     slices = []
@@ -48,7 +48,7 @@ def encoded(pixels: np.ndarray) -> BytesIO:
     return file
 
 
-def mark(grey: np.ndarray, regions: Sequence["Region"], *, words: str = "") -> np.ndarray:
+def mark(grey: np.ndarray, regions: Sequence["Detection"], *, words: str = "") -> np.ndarray:
     """Boxes and numbers of the regions drawn into a picture.
 
     grey : (H, W) uint8, at the size that the boxes count in

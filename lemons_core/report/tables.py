@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lemons_core.card import ModelCard
+from lemons_core.base.terms import GROUPS
 from lemons_core.images import Picture
-from lemons_core.terms import GROUPS
+from lemons_core.vision.record.card import ModelCard
 
 if TYPE_CHECKING:
-    from lemons_core.vision.predict import CropResult
-    from lemons_core.vision.scan import ScanResult
+    from lemons_core.vision.detect.classify import CropResult
+    from lemons_core.vision.detect.detector import DetectionResult
 
 REGION_COLUMNS = (
     *("file", "region", "row", "col", "height", "width", "score", "spots", "extent_mm", *map(str, GROUPS)),
@@ -27,7 +27,7 @@ FILE_COLUMNS = (
 
 def result_json(
     picture: Picture,
-    result: "ScanResult | None",
+    result: "DetectionResult | None",
     card: ModelCard,
     *,
     name: str = "scan 1",
@@ -36,17 +36,17 @@ def result_json(
     warnings: Sequence[str] | None = None,
 ) -> bytes:
     """The object that `predict --json` prints for a file, with `name` in the place of the path."""
-    from lemons_core.vision.describe import describe
+    from lemons_core.vision.detect.analysis import describe
 
     found = describe(picture, result, card, name, crop=crop, refused=refused, warnings=warnings)
     return json.dumps(found, indent=2, ensure_ascii=False).encode()
 
 
-def regions_csv(result: "ScanResult | None", *, name: str = "scan 1") -> bytes:
+def regions_csv(result: "DetectionResult | None", *, name: str = "scan 1") -> bytes:
     """One row a region; boxes in pixels, probabilities 0-1."""
-    from lemons_core.vision.describe import describe_region
+    from lemons_core.vision.detect.analysis import describe_detection
 
-    regions = [describe_region(region) for region in result.regions] if result else []
+    regions = [describe_detection(region) for region in result.regions] if result else []
     return table_bytes(REGION_COLUMNS, region_rows({"file": name, "regions": regions}))
 
 

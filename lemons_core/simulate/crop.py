@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from lemons_core.errors import DataError
+from lemons_core.base.errors import DataError
+from lemons_core.base.terms import DISTRIBUTION, MORPHOLOGY, Laterality, View
 from lemons_core.simulate.calcium import contrast_of, draw_kind
 from lemons_core.simulate.film import (
     LOOKS,
@@ -21,7 +22,6 @@ from lemons_core.simulate.film import (
 from lemons_core.simulate.parameters import FAINT_GREY, TISSUE, VISIBLE_GREY, VISIBLE_SIGMA, Range
 from lemons_core.simulate.shapes import TAU
 from lemons_core.simulate.tissue import add_lines, distractors, edges, tissue
-from lemons_core.terms import DISTRIBUTION, MORPHOLOGY, Laterality, View
 
 
 @dataclass(frozen=True)

@@ -1,28 +1,16 @@
 """A real browser against a real server: from upload to heat map and files, on a desk and on a phone, two at once."""
 
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
+from support.browser import CHROMIUM, SECONDS, assert_sound, give, playwright, processes, settle
 
-from lemons_core.collection import read_collection
+from lemons_core.dataset.collection import read_collection
 from lemons_core.images import read_image
-from lemons_core.vision.describe import answer_for
+from lemons_core.vision.detect.analysis import answer_for
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-
-ROOT = Path(__file__).parents[2]
-SECONDS = 120_000  # milliseconds; the first prediction loads torch
-_processes: dict[str, subprocess.Popen] = {}
 
 
 @pytest.fixture(scope="module")
@@ -36,66 +24,6 @@ def crop(demo) -> Path:
 def views(demo) -> list[str]:
     table = read_collection(demo).table
     return table[table["view_file"].notna()]["image_id"].drop_duplicates().tolist()
-
-
-@pytest.fixture(scope="module")
-def server(demo) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    address = f"http://localhost:{port}"
-    for _ in range(300):
-        try:
-            if urlopen(f"{address}/_stcore/health").status == 200:
-                break
-        except OSError:
-            time.sleep(0.1)
-    _processes[address] = process
-    yield address
-    process.terminate()
-    process.wait(10)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["playwright.Browser"]:
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["desk", "phone"])
-def page(browser, request) -> Iterator["playwright.Page"]:
-    width, scheme = request.param
-    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
-    page = context.new_page()
-    page.set_default_timeout(SECONDS)
-    yield page
-    context.close()
-
-
-def assert_sound(page: "playwright.Page") -> None:
-    """No error stands on the page, and it does not scroll sideways."""
-    assert page.get_by_test_id("stException").count() == 0
-    assert page.get_by_test_id("stAlertContentError").count() == 0
-    main = page.get_by_test_id("stMain")
-    assert main.evaluate("main => main.scrollWidth <= main.clientWidth")
-
-
-def give(page: "playwright.Page", *files: Path) -> None:
-    box = page.locator("input[type=file]")
-    # While the page changes, the one before may still stand there.
-    playwright.expect(box).to_have_count(1, timeout=SECONDS)
-    box.set_input_files(list(files))
-
-
-def settle(page: "playwright.Page") -> None:
-    """Until the page stands: while it runs, parts of the one before may still be there."""
-    playwright.expect(page.get_by_test_id("stApp")).to_have_attribute(
-        "data-test-script-state", "notRunning", timeout=SECONDS
-    )
 
 
 def test_a_crop_is_uploaded_classified_and_explained(server, page, crop):
@@ -212,7 +140,7 @@ def test_files_as_large_as_may_be_are_told_and_the_server_stays_small(server, br
 
 def memory_of(server: str) -> float:
     """Resident memory of the server, MB."""
-    return int(Path(f"/proc/{_processes[server].pid}/status").read_text().partition("VmRSS:")[2].split()[0]) / 1024
+    return int(Path(f"/proc/{processes[server].pid}/status").read_text().partition("VmRSS:")[2].split()[0]) / 1024
 
 
 @pytest.mark.parametrize("path", ["", "dataset", "scan"])

@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from test_upload import CHROMIUM, SECONDS, assert_sound, browser, page, server, settle  # noqa: F401 - fixtures
+from support.browser import CHROMIUM, SECONDS, assert_sound, settle
 
-from lemons_core.collection import read_collection
+from lemons_core.dataset.collection import read_collection
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
@@ -21,21 +21,21 @@ def cases(demo) -> list[str]:
     return shown["case_id"].iloc[start : start + 2].tolist()
 
 
-def transform(page, view: int = 0) -> str:  # noqa: F811
+def transform(page, view: int = 0) -> str:
     return page.locator(".sheet").nth(view).evaluate("sheet => sheet.style.transform")
 
 
-def scale(page, view: int = 0) -> float:  # noqa: F811
+def scale(page, view: int = 0) -> float:
     return float(re.search(r"scale\((.+)\)", transform(page, view))[1])
 
 
-def open_case(page, server, case):  # noqa: F811
+def open_case(page, server, case):
     page.goto(f"{server}/case?case={case}")
     page.locator(".stage img").nth(2).wait_for()
     playwright.expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_a_deep_link_opens_the_case_zooms_and_steps(server, page, cases):  # noqa: F811
+def test_a_deep_link_opens_the_case_zooms_and_steps(server, page, cases):
     open_case(page, server, cases[0])
     stage = page.locator(".stage").first
     assert "simulated" in stage.get_attribute("aria-label") and "Outlined" in stage.get_attribute("aria-label")
@@ -68,7 +68,7 @@ def test_a_deep_link_opens_the_case_zooms_and_steps(server, page, cases):  # noq
     assert_sound(page)
 
 
-def test_the_zoom_outlives_a_change_of_window(server, page, cases):  # noqa: F811
+def test_the_zoom_outlives_a_change_of_window(server, page, cases):
     open_case(page, server, cases[0])
     page.locator(".stage").first.focus()
     page.keyboard.press("+")
@@ -89,7 +89,7 @@ def _find(name: str) -> str:
     )
 
 
-def test_a_click_on_a_bar_filters_everything(server, page):  # noqa: F811
+def test_a_click_on_a_bar_filters_everything(server, page):
     page.goto(f"{server}/dataset?by=group&split=test")
     bars = page.get_by_test_id("stPlotlyChart").first.locator(".bars .point")
     bars.nth(2).wait_for()

@@ -1,0 +1,56 @@
+"""Where things lie, and the few settings that the environment can change."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+NOTICE = "Research and education only. Not a medical device."
+HOME = Path(__file__).parents[2]  # `python -m lemons_core` is found from here, whatever the working folder
+SHIPPED_MODEL = HOME / "lemons_core" / "shipped"
+
+# Above this a picture is refused before it is decoded: the largest film scan in CBIS-DDSM has about 40 million pixels.
+MAX_PIXELS = 120_000_000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment asks for.
+
+    data : root folder of the user's own collection (LEMONS_DATA), or None for the simulated demo data
+    cache : folder for the demo data and other work files (LEMONS_CACHE, else the user's cache folder)
+    model : folder of the image model in use (LEMONS_MODEL, else the shipped one)
+    runs : folder for the training runs that the app starts and shows (LEMONS_RUNS, else `runs` in the cache)
+    """
+
+    data: Path | None
+    cache: Path
+    model: Path
+    runs: Path
+
+    @property
+    def demo(self) -> Path:
+        return self.cache / "demo"
+
+
+def read_settings() -> Settings:
+    """Read the environment anew, so that a test or a shell can change it at any time."""
+    data = os.environ.get("LEMONS_DATA", "").strip()
+    cache = os.environ.get("LEMONS_CACHE", "").strip()
+    model = os.environ.get("LEMONS_MODEL", "").strip()
+    runs = os.environ.get("LEMONS_RUNS", "").strip()
+    work = Path(cache).expanduser() if cache else _user_cache() / "know-your-lemons"
+    return Settings(
+        data=Path(data).expanduser() if data else None,
+        cache=work,
+        model=Path(model).expanduser() if model else SHIPPED_MODEL,
+        runs=Path(runs).expanduser() if runs else work / "runs",
+    )
+
+
+def _user_cache() -> Path:
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

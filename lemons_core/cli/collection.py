@@ -1,0 +1,160 @@
+"""`fetch`, `check` and `convert`: the whole collection."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from lemons_core.base import config
+from lemons_core.base.errors import DataError, LemonsError
+from lemons_core.cli.common import AddCommand, ProgressBar, add_data, add_json, data_root, positive, print_json
+
+_EXAMPLES = 5  # faults of a kind that are printed; --json holds all
+
+
+def register(command: AddCommand) -> None:
+    fetch = command("fetch", _fetch, "download the tables and images of CBIS-DDSM; resumes where it stopped")
+    fetch.add_argument(
+        "what", choices=("metadata", "crops", "views"), help="the four tables; crops with their masks; full views"
+    )
+    fetch.add_argument("--source", choices=("idc", "tcia"), default="idc", help="where images come from (default: idc)")
+    fetch.add_argument("--split", choices=("train", "test"), help="one split only")
+    fetch.add_argument("--limit", type=positive, metavar="N", help="so many series at most")
+    fetch.add_argument("--out", type=Path, help="where to write (default: LEMONS_DATA, else data/CBIS-DDSM)")
+    fetch.add_argument("--dry-run", action="store_true", help="print what would be fetched, and how large it is")
+    fetch.add_argument("--yes", action="store_true", help="do not ask before a large download")
+
+    check = command("check", _check, "what is wrong with a collection on disk, case by case")
+    add_data(check)
+    check.add_argument("--headers-only", action="store_true", help="look at no pixels: quick, but finds less")
+    check.add_argument("--jobs", type=positive, default=2, help="pictures decoded at a time (default: 2)")
+    add_json(check)
+
+    convert = command("convert", _convert, "DICOM to PNG, 16 bit lossless, with a manifest; resumes where it stopped")
+    add_data(convert)
+    convert.add_argument("--out", type=Path, required=True, help="folder to write to")
+    convert.add_argument(
+        "--kind", choices=("crop", "view", "mask"), action="append", help="one kind; may be repeated (default: all)"
+    )
+    convert.add_argument("--bits", type=int, choices=(16, 8), default=16, help="16: every value; 8: windowed")
+    convert.add_argument("--size", type=positive, metavar="PX", help="longer side at most (default: native)")
+    convert.add_argument("--jobs", type=positive, default=2, help="pictures at a time on this machine (default: 2)")
+    convert.add_argument("--dask", metavar="ADDRESS", help="a running Dask cluster, such as tcp://127.0.0.1:8786")
+    add_json(convert)
+
+
+def _fetch(arguments: argparse.Namespace) -> int:
+    from lemons_core.dataset import fetch
+    from lemons_core.dataset.cases import read_cases
+    from lemons_core.dataset.collection import read_demo_marker
+
+    out = arguments.out or config.read_settings().data or Path("data/CBIS-DDSM")
+    if read_demo_marker(out) is not None:
+        raise DataError("This folder holds the simulated demo data", where=str(out), todo="Choose another --out.")
+    if arguments.what == "metadata" and arguments.dry_run:
+        print(f"4 tables, about 2 MB, from {fetch.CSV_ADDRESS} to {out / 'csv'}")
+        return 0
+    catalogue = None
+    if arguments.what != "metadata":
+        try:
+            catalogue = fetch.read_catalogue()
+        except LemonsError:
+            if arguments.source == "idc":
+                raise  # TCIA needs no catalogue; only the size stays unknown
+    progress = ProgressBar()
+    if not _has_tables(out):
+        if arguments.dry_run:
+            todo = f"Run `python -m lemons_core fetch metadata --out {out}` first."
+            raise DataError("The case tables are not there: they name the series", where=str(out), todo=todo)
+        fetch.fetch_metadata(out, progress=progress)
+        progress.close()
+    if arguments.what == "metadata":
+        print(f"The four tables are in {out / 'csv'}")
+        return 0
+    plan = fetch.plan_images(
+        read_cases(out).table, arguments.what, split=arguments.split, limit=arguments.limit, catalogue=catalogue
+    )
+    plan = fetch.leave_out_present(plan, out, catalogue)
+    print(f"{arguments.what} from {arguments.source}: {plan.words()}")
+    if plan.unknown:
+        print(f"{len(plan.unknown):,} series of the tables are not at Imaging Data Commons", file=sys.stderr)
+    if arguments.dry_run or not plan.series:
+        return 0
+    if not arguments.yes and (plan.size is None or plan.size > fetch.ASK_ABOVE) and not _agreed():
+        print("Nothing fetched.")
+        return 0
+    fetch.fetch_images(plan, out, source=arguments.source, progress=progress)
+    progress.close()
+    print(f"Fetched to {out}. Next: python -m lemons_core check --data {out}")
+    return 0
+
+
+def _has_tables(out: Path) -> bool:
+    """Whether a case table is there, wherever below the folder."""
+    from lemons_core.dataset.cases import read_cases
+
+    try:
+        read_cases(out)
+    except DataError:
+        return False
+    return True
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        raise DataError("This is a large download", todo="Say --yes to start it without being asked.")
+    return input("Go on? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from lemons_core.dataset.collection import read_collection
+    from lemons_core.dataset.quality import check_collection
+
+    progress = ProgressBar()
+    collection = read_collection(data_root(arguments.data), progress=progress)
+    report = check_collection(collection, pixels=not arguments.headers_only, jobs=arguments.jobs, progress=progress)
+    progress.close()
+    if arguments.json:
+        print_json(report.to_json())
+        return 0
+    print(f"{report.root}: {report.images:,} images ({', '.join(report.layouts) or 'none'})\n")
+    for kind, count in report.counts().items():
+        print(f"{count:>7,}  {kind}")
+        for fault in [fault for fault in report.faults if fault.kind == kind][:_EXAMPLES]:
+            place = fault.case or fault.file or "all"
+            print(f"           {place}: {fault.what} ({fault.done})")
+    print("\nThe first few of each kind; --json prints all.")
+    return 0
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    from lemons_core.dataset.collection import read_collection
+    from lemons_core.dataset.convert import KINDS, convert_collection
+
+    progress = ProgressBar()
+    collection = read_collection(data_root(arguments.data), progress=progress)
+    done = convert_collection(
+        collection,
+        arguments.out,
+        kinds=[kind for kind in KINDS if kind in (arguments.kind or KINDS)],
+        bits=arguments.bits,
+        size=arguments.size,
+        jobs=arguments.jobs,
+        dask=arguments.dask,
+        progress=progress,
+    )
+    progress.close()
+    if arguments.json:
+        print_json(
+            {
+                "manifest": str(done.manifest),
+                "converted": done.converted,
+                "kept": done.kept,
+                "failures": [{"file": file, "reason": reason} for file, reason in done.failures],
+            }
+        )
+    else:
+        print(f"{done.converted:,} pictures converted, {done.kept:,} were there already: {done.manifest}")
+        for file, reason in done.failures:
+            print(f"  {file}: {reason}")
+    # A file that cannot be read stops nothing; it is a failure when nothing came out.
+    return int(not done.converted and not done.kept)

@@ -1,0 +1,129 @@
+"""One record of a CSV to canonical values: the only place that knows the raw spellings."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lemons_core.base.terms import (
+    DISTRIBUTION,
+    MASS_MARGINS,
+    MASS_SHAPE,
+    MORPHOLOGY,
+    MORPHOLOGY_TWINS,
+    AbnormalityType,
+    Laterality,
+    Pathology,
+    View,
+)
+from lemons_core.dataset.cases.problems import Problem
+
+_MISSING = {"", "NA", "N/A", "NAN"}
+_LATERALITY = {"LEFT": Laterality.L, "RIGHT": Laterality.R, "L": Laterality.L, "R": Laterality.R}
+_TOKENS = {
+    "morphology": MORPHOLOGY,
+    "distribution": DISTRIBUTION,
+    "mass_shape": MASS_SHAPE,
+    "mass_margins": MASS_MARGINS,
+}
+RANGES = {"breast_density": (1, 4), "assessment": (0, 5), "subtlety": (1, 5), "abnormality_id": (1, 99)}
+_UID = re.compile(r"[0-9]+(\.[0-9]+)+")
+
+
+def split_tokens(raw: object) -> tuple[str, ...]:
+    """Tokens of a compound value (`A-B`), twins merged, each once, in the order written; missing gives ()."""
+    if not isinstance(raw, str):
+        return ()
+    return tuple(dict.fromkeys(MORPHOLOGY_TWINS.get(token, token) for token in raw.split("-")))
+
+
+@dataclass(frozen=True)
+class RawRow:
+    """One record on its way to canonical values; every fault is written down with its place."""
+
+    file: str
+    number: int
+    spelled: dict[str, str]
+    problems: list[Problem]
+
+    def fault(self, column: str, what: str) -> None:
+        self.problems.append(Problem(self.file, self.number, self.spelled[column], what))
+
+    def clean(self, raw: dict[str, str]) -> dict[str, object]:
+        row: dict[str, object] = {"source_file": self.file, "source_row": self.number}
+        row["patient_id"] = self.required(raw, "patient_id")
+        row["laterality"] = self.word(raw, "laterality", _LATERALITY)
+        row["view"] = self.word(raw, "view", {view.value: view for view in View})
+        row["abnormality_type"] = self.word(raw, "abnormality_type", {t.value.upper(): t for t in AbnormalityType})
+        row["pathology"] = self.word(raw, "pathology", {p.value: p for p in Pathology})
+        for column, (low, high) in RANGES.items():
+            row[column] = self.whole(raw, column, low, high)
+        for column, vocabulary in _TOKENS.items():
+            row[column] = self.tokens(raw, column, vocabulary) if column in raw else None
+        for column in ("image", "crop", "mask"):
+            row[f"{column}_path"], row[f"{column}_series"] = self.path(raw, f"{column}_path")
+        if row["crop_path"] is not None and row["crop_path"] == row["mask_path"] and ".dcm" in str(row["crop_path"]):
+            self.fault("crop_path", "names the same file as the mask; which is which is decided by content")
+        elif row["crop_series"] is not None and row["crop_series"] != row["mask_series"]:
+            self.fault("mask_path", "crop and mask are in different series")
+        return row
+
+    def required(self, raw: dict[str, str], column: str) -> str | None:
+        if raw[column].upper() in _MISSING:
+            self.fault(column, "missing")
+            return None
+        return raw[column]
+
+    def word(self, raw: dict[str, str], column: str, known: Mapping[str, str]) -> str | None:
+        text = self.required(raw, column)
+        if text is None:
+            return None
+        if text.upper() not in known:
+            self.fault(column, f"unknown value '{_short(text)}'; taken as missing")
+            return None
+        return str(known[text.upper()])
+
+    def whole(self, raw: dict[str, str], column: str, low: int, high: int) -> int | None:
+        text = self.required(raw, column)
+        if text is None:
+            return None
+        if not re.fullmatch(r"-?[0-9]{1,9}(\.0+)?", text) or not low <= int(float(text)) <= high:
+            self.fault(column, f"'{_short(text)}' is outside {low}-{high}; taken as missing")
+            return None
+        return int(float(text))
+
+    def tokens(self, raw: dict[str, str], column: str, vocabulary: tuple[str, ...]) -> str | None:
+        text = raw[column].upper()
+        if text in _MISSING:
+            # A missing distribution is so common that it is reported once a file, by problems.column_notes.
+            if column != "distribution":
+                self.fault(column, "missing")
+            return None
+        tokens = text.split("-")
+        unknown = [token for token in tokens if MORPHOLOGY_TWINS.get(token, token) not in vocabulary]
+        if unknown:
+            self.fault(column, f"unknown value '{_short(unknown[0])}'; taken as missing")
+            return None
+        if len(set(tokens)) < len(tokens):
+            self.fault(column, f"'{text}' names one token twice; it counts once")
+        return text
+
+    def path(self, raw: dict[str, str], column: str) -> tuple[str | None, str | None]:
+        """The path as written and its SeriesInstanceUID; the file name at its end may be absent."""
+        text = raw[column].replace("\\", "/").strip()
+        if text.upper() in _MISSING:
+            self.fault(column, "missing")
+            return None, None
+        parts = text.split("/")
+        if text.startswith("/") or ":" in parts[0] or ".." in parts:
+            self.fault(column, "points outside the data folder; not used")
+            return None, None
+        parts = [part for part in parts if part not in ("", ".")]
+        folders = parts[:-1] if parts[-1].lower().endswith(".dcm") else parts
+        if len(folders) < 3 or not _UID.fullmatch(folders[-1]) or len(folders[-1]) > 64:
+            self.fault(column, "does not end in case folder / study UID / series UID; not used")
+            return None, None
+        return "/".join(parts), folders[-1]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else text[:40] + "…"

@@ -1,0 +1,198 @@
+"""The case table joined to the images on disk: which file is the view, the crop and the mask of each row."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lemons_core.base.errors import DataError, ImageError
+from lemons_core.base.progress import Progress
+from lemons_core.dataset.cases import Cases, read_cases
+from lemons_core.dataset.sources.facts import JPEG_SUFFIXES, MORE, TWO, grey_levels
+from lemons_core.dataset.sources.index import FileIndex, read_index
+from lemons_core.dataset.sources.layouts import Layout, detect_layouts
+from lemons_core.images import read_image
+from lemons_core.labels.mapping import GroupMapping, add_groups
+
+FILE_COLUMNS = ("view_file", "crop_file", "mask_file")
+MARKER = "SIMULATED.json"  # in the root of a simulated collection
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A data root, read.
+
+    cases : the case table as read, with its problems
+    table : calcification rows with calc_group, calc_groups, view_file, crop_file, mask_file (absolute path or NA)
+    index : every image file below the root, whether a row names it or not
+    simulated : drawn by a program; no patient is in it
+    """
+
+    cases: Cases
+    table: pd.DataFrame
+    index: FileIndex
+    simulated: bool = False
+
+    @property
+    def root(self) -> Path:
+        return self.cases.root
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """How the images came here, as their paths tell; empty without images."""
+        return detect_layouts(self.index.root, self.index.files["path"])
+
+    def count(self, column: str = "crop_file") -> int:
+        """Rows that have this kind of file on disk."""
+        return int(self.table[column].notna().sum())
+
+    def with_crops(self, split: str) -> pd.DataFrame:
+        """Rows of one split (`train`, `test`) that have a crop and a group.
+
+        Raises
+        ------
+        DataError : there is none
+        """
+        rows = self.table
+        rows = rows[(rows["split"] == split) & rows["crop_file"].notna() & rows["calc_group"].notna()]
+        if rows.empty:
+            raise DataError(
+                f"No {split} row has both a crop on disk and a calcification type",
+                where=str(self.root),
+                todo="Put the DICOM files of CBIS-DDSM anywhere below this folder; docs/data.md tells how to get them.",
+            )
+        return rows.reset_index(drop=True)
+
+
+def read_collection(
+    root: str | Path,
+    *,
+    mapping: GroupMapping | None = None,
+    progress: Progress | None = None,
+) -> Collection:
+    """Read the case tables below `root` and find the images of each calcification row by SeriesInstanceUID.
+
+    Image headers are read once; a second start reads only what has changed. Rows without images stay, with NA.
+
+    Raises
+    ------
+    DataError : as `read_cases` does, or the table of a JPEG mirror cannot be read
+    """
+    if not Path(root).is_dir():
+        read_cases(root)  # tells what is wrong
+    index = read_index(root, progress=progress)
+    cases = read_cases(root, csv_files=index.csv_files)
+    table = add_groups(cases.calcifications, mapping)
+    simulated = read_demo_marker(Path(root)) is not None
+    return Collection(cases, table.assign(**join_files(table, index)), index, simulated)
+
+
+def read_demo_marker(root: Path) -> dict[str, object] | None:
+    """What SIMULATED.json says of a finished demo set, or None where there is none."""
+    try:
+        marker = json.loads((Path(root) / MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return marker if isinstance(marker, dict) else None
+
+
+def join_files(table: pd.DataFrame, index: FileIndex) -> dict[str, Any]:
+    """Columns view_file, crop_file and mask_file (absolute path or NA) for the rows of a case table.
+
+    Crop and mask mostly share one series, in either order: they are told apart by their pixels. What had to be decoded
+    for that is remembered in the index.
+    """
+    files = _Files(index)
+    found = [
+        files.of_row(*series)
+        for series in zip(*(table[f"{kind}_series"].tolist() for kind in ("image", "crop", "mask")), strict=True)
+    ]
+    files.save()
+    return {
+        column: pd.array([paths[place] for paths in found], dtype="string") for place, column in enumerate(FILE_COLUMNS)
+    }
+
+
+@dataclass(slots=True)
+class _File:
+    row: int
+    path: str
+    area: int
+    instance: int
+    levels: str | None
+
+
+class _Files:
+    """Usable files by series, and their grey levels, found out when they are needed."""
+
+    def __init__(self, index: FileIndex) -> None:
+        self.index = index
+        self.learnt = False
+        self.by_series: dict[str, list[_File]] = {}
+        usable = index.files[index.files["series"].notna() & index.files["fault"].isna()]
+        names = ["series", "path", "rows", "columns", "instance", "levels"]
+        for row, series, path, rows, columns, instance, levels in zip(
+            usable.index.tolist(), *(usable[name].tolist() for name in names), strict=True
+        ):
+            number = -1 if pd.isna(instance) else int(instance)
+            file = _File(row, path, rows * columns, number, levels if isinstance(levels, str) else None)
+            self.by_series.setdefault(series, []).append(file)
+        for files in self.by_series.values():  # not by path, which means nothing
+            files.sort(key=lambda file: (file.area, file.instance, file.path))
+
+    def of_row(self, image: object, crop: object, mask: object) -> tuple[str | None, str | None, str | None]:
+        """Paths of view, crop and mask."""
+        views = self.by_series.get(image, []) if isinstance(image, str) else []
+        regions = [
+            file
+            for series in dict.fromkeys(uid for uid in (crop, mask) if isinstance(uid, str))
+            for file in self.by_series.get(series, [])
+        ]
+        shown, masks = self.apart(regions)
+        return tuple(
+            str(self.index.root / file.path) if file else None
+            for file in (views[-1] if views else None, shown[0] if shown else None, masks[-1] if masks else None)
+        )  # type: ignore[return-value]
+
+    def apart(self, files: Sequence[_File]) -> tuple[list[_File], list[_File]]:
+        """Crops and masks, each in order of area. A mask has two grey levels and the size of the whole view."""
+        unsure = [file for file in files if file.levels is None]
+        if len(files) == 2 and len(unsure) == 1:
+            other = files[0] if files[1] is unsure[0] else files[1]
+            # One is film, one looks like a mask and is much larger: no need to decode it.
+            if other.levels == MORE and unsure[0].area > 1.5 * other.area:
+                return [other], unsure
+        for file in unsure:
+            file.levels = self.learn(file)
+        files = sorted(files, key=lambda file: file.area)
+        return [file for file in files if file.levels == MORE], [file for file in files if file.levels == TWO]
+
+    def learn(self, file: _File) -> str | None:
+        path = self.index.root / file.path
+        self.learnt = True
+        try:
+            levels = _levels(path)
+        except ImageError as error:
+            self.index.remember(file.row, fault=error.what)
+            return None
+        self.index.remember(file.row, levels=levels)
+        return levels
+
+    def save(self) -> None:
+        if self.learnt:
+            self.index.save()
+
+
+def _levels(path: Path) -> str:
+    return grey_levels(read_image(path).pixels, lossy=path.suffix.lower() in JPEG_SUFFIXES)
+
+
+def is_mask(path: Path) -> bool:
+    """Whether the pixels hold no more than two grey levels; an unreadable file is not a mask."""
+    try:
+        return _levels(path) == TWO
+    except ImageError:
+        return False

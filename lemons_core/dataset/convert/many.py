@@ -1,0 +1,240 @@
+"""All pictures of a collection to PNG: what is to do, who does it, and what is written down of it."""
+
+import csv
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any, TextIO
+from uuid import uuid4
+
+import pandas as pd
+
+from lemons_core.base.errors import DataError, ImageError
+from lemons_core.base.io import write_atomic
+from lemons_core.base.parallel import run_many
+from lemons_core.base.progress import Progress
+from lemons_core.dataset.collection import Collection
+from lemons_core.dataset.convert.one import PART, Task, convert_one
+
+KINDS = ("crop", "view", "mask")
+MANIFEST, JOURNAL, FAILURES = "manifest.parquet", "journal.jsonl", "failures.csv"
+RECIPE = 1  # raise it when the same picture gives another PNG, so that old ones are made anew
+
+# Facts of one PNG: what it was made from and how, then what convert_one says of it.
+_MADE_FROM = ("source", "source_bytes", "source_mtime_ns", "asked_bits", "asked_size", "recipe")
+_MADE = (
+    "width", "height", "png_bits", "spacing_mm", "window_center", "window_width", "exact", "sha256", "bytes",
+)  # fmt: skip
+_LABELS = (
+    "case_id", "patient_id", "split", "laterality", "view", "abnormality_id", "lesion_id", "image_id", "morphology",
+    "distribution", "breast_density", "assessment", "pathology", "subtlety", "calc_group", "calc_groups",
+)  # fmt: skip
+_TYPES = {
+    "source_bytes": "int64", "source_mtime_ns": "int64", "asked_bits": "int64", "asked_size": "Int64",
+    "recipe": "int64", "width": "int64", "height": "int64", "png_bits": "int64", "spacing_mm": "float64",
+    "window_center": "float64", "window_width": "float64", "exact": "bool", "bytes": "int64",
+}  # fmt: skip
+
+_Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What a conversion did.
+
+    manifest : path of the manifest, one row for each case and kind
+    converted, kept : PNGs made this time, and PNGs that were there already
+    failures : (file, reason) of what could not be read; also in failures.csv
+    """
+
+    manifest: Path
+    converted: int
+    kept: int
+    failures: tuple[tuple[str, str], ...]
+
+
+def convert_collection(
+    collection: Collection,
+    out: str | Path,
+    *,
+    kinds: Sequence[str] = KINDS,
+    bits: int = 16,
+    size: int | None = None,
+    jobs: int = 2,
+    dask: str | None = None,
+    progress: Progress | None = None,
+) -> Conversion:
+    """Convert the pictures of the calcification rows to PNG below `out`.
+
+    One folder a kind, names that a person can read: `crop/P_00038_L_CC_1_crop.png`. Each PNG appears under its name
+    only when it is complete, and what is done is written down at once, so that the same call after an interruption
+    goes on and ends in the same bytes. A picture that is needed by two rows is converted once.
+
+    Parameters
+    ----------
+    collection : as read_collection gives it
+    out : folder to write to; made when missing
+    kinds : some of KINDS
+    bits : 16 keeps every stored value; 8 is windowed as the file asks, else over the range of its bits
+    size : pixels of the longer side at most; None for native resolution
+    jobs : threads on this machine; they bound the memory, at a few times the largest picture each and far less at
+        native 16 bit
+    dask : address of a running Dask cluster whose workers see the same paths, instead of threads here
+    progress : called with a share 0-1 and a few words
+
+    Raises
+    ------
+    DataError : nothing to convert, or `out` cannot be written
+    LemonsError : `dask` is given and dask.distributed is not installed
+    """
+    out = Path(out).resolve()
+    wanted = _plan(collection, out, kinds, bits, size)
+    if not wanted:
+        raise DataError(
+            f"No {' or '.join(kinds)} of a calcification is on disk",
+            where=str(collection.root),
+            todo="`python -m lemons_core check` tells what is there, docs/data.md how to get the rest.",
+        )
+    try:
+        for kind in kinds:
+            (out / kind).mkdir(parents=True, exist_ok=True)
+        for part in out.rglob(f".*{PART}"):  # of a run that was killed
+            part.unlink(missing_ok=True)
+        done = _done_before(out)
+        tasks = {file: task for file, task in wanted.items() if not _holds(done.get(file), task, out, collection)}
+        kept = len(wanted) - len(tasks)
+        failures: list[tuple[str, str]] = []
+        with (out / JOURNAL).open("a", encoding="utf-8") as journal:
+            # Threads do: packing, hashing and reading leave Python's lock to the others, and no process has to start.
+            for number, outcome in enumerate(run_many(convert_one, tasks, jobs=jobs, dask=dask), start=1):
+                file = outcome.name
+                if isinstance(outcome.error, ImageError):
+                    failures.append((file, str(outcome.error)))
+                    done.pop(file, None)
+                else:
+                    done[file] = {**_made_from(tasks[file], collection), **outcome.get()}
+                    _write_line(journal, file, done[file])
+                if progress:
+                    progress((kept + number) / len(wanted), f"{kept + number:,} of {len(wanted):,} pictures")
+        failures.sort()
+        _write_manifest(collection, out, wanted, done)
+        _write_failures(out / FAILURES, failures)
+        (out / JOURNAL).unlink()
+    except OSError as error:
+        raise DataError(
+            f"The folder cannot be written: {error.strerror}", where=str(out), todo="Choose another for --out."
+        ) from error
+    return Conversion(out / MANIFEST, len(tasks) - len(failures), kept, tuple(failures))
+
+
+def _plan(collection: Collection, out: Path, kinds: Sequence[str], bits: int, size: int | None) -> dict[str, Task]:
+    """Tasks by the name of their PNG below `out`."""
+    tasks: dict[str, Task] = {}
+    for kind, row in _pictures(collection, kinds):
+        source = Path(row[f"{kind}_file"])
+        stem = _stem(row, kind)
+        number, file = 1, f"{kind}/{stem}.png"
+        while file in tasks and tasks[file].source != source:  # two pictures that the table calls alike
+            number += 1
+            file = f"{kind}/{stem}_{number}.png"
+        tasks[file] = Task(source, out / file, kind, bits, size)
+    return tasks
+
+
+def _pictures(collection: Collection, kinds: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(kind, row) of every picture on disk, in the order of the table."""
+    rows = collection.table.to_dict("records")
+    return ((kind, row) for kind in kinds for row in rows if isinstance(row[f"{kind}_file"], str))
+
+
+def _stem(row: dict[str, Any], kind: str) -> str:
+    """Patient, side, view, abnormality, kind; nothing that a file system could take for a path."""
+    names = ["patient_id", "laterality", "view", *(["abnormality_id"] if kind != "view" else [])]
+    parts = ["unknown" if pd.isna(row[name]) else str(row[name]) for name in names]
+    return re.sub(r"[^A-Za-z0-9_-]", "-", "_".join([*parts, kind]))
+
+
+def _made_from(task: Task, collection: Collection) -> _Record:
+    stat = task.source.stat()
+    return {
+        "source": task.source.relative_to(collection.index.root).as_posix(),
+        "source_bytes": stat.st_size,
+        "source_mtime_ns": stat.st_mtime_ns,
+        "asked_bits": task.bits,
+        "asked_size": task.size,
+        "recipe": RECIPE,
+    }
+
+
+def _holds(record: _Record | None, task: Task, out: Path, collection: Collection) -> bool:
+    """Whether the PNG on disk is the one that the task asks for."""
+    if record is None or not task.target.is_file():
+        return False
+    try:
+        made_from = _made_from(task, collection)
+    except OSError:  # gone since it was indexed: the conversion will tell
+        return False
+    same = all(record[name] == value for name, value in made_from.items())
+    return same and task.target.stat().st_size == record["bytes"]
+
+
+def _done_before(out: Path) -> dict[str, _Record]:
+    """What earlier calls have converted, by name: the manifest, then the journal of a call that did not end."""
+    done: dict[str, _Record] = {}
+    if (out / MANIFEST).is_file():
+        columns = ["file", *_MADE_FROM, *_MADE]
+        try:
+            rows = pd.read_parquet(out / MANIFEST, columns=columns).drop_duplicates("file")
+        except (OSError, ValueError, KeyError) as error:
+            todo = "Remove it: the pictures are then converted again."
+            raise DataError("The manifest cannot be read", where=str(out / MANIFEST), todo=todo) from error
+        rows = rows.astype(object).where(rows.notna(), None)
+        done = {row.pop("file"): row for row in rows.to_dict("records")}
+    if (out / JOURNAL).is_file():
+        for line in (out / JOURNAL).read_bytes().split(b"\n"):
+            try:
+                file, record = json.loads(line)
+            except ValueError:  # the line that was being written
+                continue
+            done[file] = record
+    return done
+
+
+def _write_line(journal: TextIO, file: str, record: _Record) -> None:
+    # It begins with a line break, so that half a line of a killed call spoils itself only.
+    journal.write("\n" + json.dumps([file, record]))
+    journal.flush()
+
+
+def _write_manifest(collection: Collection, out: Path, wanted: dict[str, Task], done: dict[str, _Record]) -> None:
+    """One row for each case and kind, of this call and of earlier ones whose PNG is still there."""
+    names = {(task.kind, str(task.source)): file for file, task in wanted.items()}
+    earlier = {
+        (file.partition("/")[0], str(collection.index.root / record["source"])): file
+        for file, record in done.items()
+        if file not in wanted and (out / file).is_file()
+    }
+    names = earlier | names
+    rows = [
+        {"file": file, "kind": kind, **done[file], **{name: row[name] for name in _LABELS}}
+        for kind, row in _pictures(collection, KINDS)
+        if (file := names.get((kind, row[f"{kind}_file"]))) in done
+    ]
+    table = pd.DataFrame(rows, columns=["file", "kind", *_LABELS, *_MADE, *_MADE_FROM]).astype(_TYPES)
+    part = out / f".{MANIFEST}.{uuid4().hex}{PART}"
+    table.to_parquet(part, index=False)
+    os.replace(part, out / MANIFEST)  # noqa: PTH105 - over an existing file on every system
+
+
+def _write_failures(path: Path, failures: Sequence[tuple[str, str]]) -> None:
+    """The list of failures; no file when there is none."""
+    if not failures:
+        path.unlink(missing_ok=True)
+        return
+    text = StringIO(newline="")
+    csv.writer(text).writerows([("file", "reason"), *failures])
+    write_atomic(path, text.getvalue().encode())

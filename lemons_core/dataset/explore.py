@@ -1,0 +1,298 @@
+"""Case table to tables: counts, malignant shares with intervals, missing values, problems by kind."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lemons_core.base.terms import DISTRIBUTION, GROUPS, MORPHOLOGY, Laterality, Pathology, View, display
+from lemons_core.dataset.cases import Problem
+from lemons_core.dataset.quality import FaultKind, Report
+from lemons_core.metrics.binary import wilson
+
+NOT_STATED = "not stated"
+Filters = Mapping[str, Sequence[str]]
+PATHOLOGIES: tuple[str, ...] = (Pathology.MALIGNANT, Pathology.BENIGN, Pathology.BENIGN_WITHOUT_CALLBACK)
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One way to divide the rows.
+
+    column : of the case table; "images" is made of the file columns
+    values : every value it can have
+    words : value to shown text, where that is not `display`
+    several : the column holds tuples, and a row counts once for each of its values
+    ranked : shown most frequent first, not in the order of `values`
+    gaps : the value can be missing
+    """
+
+    name: str
+    column: str
+    values: tuple[str, ...]
+    words: tuple[tuple[str, str], ...] = ()
+    several: bool = False
+    ranked: bool = False
+    gaps: bool = True
+
+    def text(self, value: str) -> str:
+        """A value as it is shown."""
+        return dict(self.words).get(value) or (value if value.isdigit() else display(value))
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Every shown text, the missing one last."""
+        return (*map(self.text, self.values), *((NOT_STATED,) if self.gaps else ()))
+
+
+FILTERS: dict[str, Attribute] = {
+    "split": Attribute("Split", "split", ("train", "test"), gaps=False),
+    "group": Attribute("Group", "calc_groups", tuple(GROUPS), several=True),
+    "pathology": Attribute("Pathology", "pathology", PATHOLOGIES, gaps=False),
+    "morphology": Attribute("Morphology", "morphology_tokens", MORPHOLOGY, several=True, ranked=True),
+    "distribution": Attribute("Distribution", "distribution_tokens", DISTRIBUTION, several=True, ranked=True),
+    "density": Attribute(
+        "Breast density",
+        "breast_density",
+        ("1", "2", "3", "4"),
+        (("1", "1 fatty"), ("2", "2 scattered"), ("3", "3 heterogeneous"), ("4", "4 dense")),
+    ),
+    "assessment": Attribute(
+        "Assessment",
+        "assessment",
+        ("0", "1", "2", "3", "4", "5"),
+        (
+            ("0", "0 incomplete"),
+            ("1", "1 negative"),
+            ("2", "2 benign"),
+            ("3", "3 probably benign"),
+            ("4", "4 suspicious"),
+            ("5", "5 highly suggestive"),
+        ),
+    ),
+    "view": Attribute("View", "view", tuple(View), (("CC", "CC (from above)"), ("MLO", "MLO (oblique)")), gaps=False),
+    "side": Attribute("Side", "laterality", tuple(Laterality), gaps=False),
+    "images": Attribute("Images", "images", ("view", "crop", "none"), several=True, gaps=False),
+}
+# Ways to divide a plot: pathology is what its bars are made of.
+ATTRIBUTES = {name: FILTERS[name] for name in FILTERS if name not in ("pathology", "images")}
+
+_SUBTLETY = {1: "hard to see", 5: "obvious"}
+_GAPS = {
+    "morphology": "calc type",
+    "distribution": "calc distribution",
+    "breast_density": "breast density",
+    "assessment": "assessment",
+    "subtlety": "subtlety",
+    "pathology": "pathology",
+}
+
+
+def read_filters(asked: Filters) -> dict[str, list[str]]:
+    """Filters as an address tells them, by shown texts; what is unknown is left out."""
+    known = {name: [text for text in asked.get(name, ()) if text in FILTERS[name].options] for name in FILTERS}
+    return {name: list(dict.fromkeys(texts)) for name, texts in known.items() if texts}
+
+
+def filter_words(filters: Filters) -> str:
+    """The filters in a few words: "split test; group micro or macro"."""
+    return "; ".join(f"{FILTERS[name].name.lower()} {' or '.join(texts)}" for name, texts in filters.items() if texts)
+
+
+def filter_rows(table: pd.DataFrame, filters: Filters) -> pd.DataFrame:
+    """Rows that have at least one of the asked values in every filter; a filter without values asks for nothing.
+
+    filters : name in FILTERS to shown texts, NOT_STATED among them
+    """
+    keep = np.ones(len(table), dtype=bool)
+    for name, texts in filters.items():
+        if texts:
+            codes, values = _coded(table, FILTERS[name])
+            wanted = set(texts)
+            keep &= np.array([bool(wanted & set(_texts(own, FILTERS[name]))) for own in values], dtype=bool)[codes]
+    return table if keep.all() else table[keep].reset_index(drop=True)
+
+
+def count_by(table: pd.DataFrame, attribute: Attribute) -> pd.DataFrame:
+    """Rows by value and pathology: columns value (shown text), pathology (raw), n; values in the order to show.
+
+    A row that names several values counts once for each. Missing values are counted as NOT_STATED, never left out.
+    """
+    counts = _counts(table, attribute)
+    tidy = counts[list(PATHOLOGIES)].rename_axis(index="value", columns="pathology").stack().rename("n").reset_index()
+    return tidy.assign(value=[_shown(value, attribute) for value in tidy["value"]])
+
+
+def malignant_share(table: pd.DataFrame, attribute: Attribute) -> pd.DataFrame:
+    """Share of malignant rows by value: columns key (raw), value (shown), n, malignant, share, low, high (0-1).
+
+    low, high : Wilson's 95% interval, as if rows were independent; two views of one lesion are not, so it is narrow.
+    Rows without a pathology are left out.
+    """
+    counts = _counts(table, attribute)[list(PATHOLOGIES)]
+    rows = []
+    for value, malignant, n in zip(counts.index, counts[Pathology.MALIGNANT], counts.sum(axis=1), strict=True):
+        if n:
+            low, high = wilson(int(malignant), int(n))
+            rows.append((value, _shown(value, attribute), int(n), int(malignant), malignant / n, low, high))
+    return pd.DataFrame(rows, columns=["key", "value", "n", "malignant", "share", "low", "high"])
+
+
+def co_occurrence(table: pd.DataFrame, attribute: Attribute) -> pd.DataFrame:
+    """(k, k) rows that hold both values; the diagonal holds the rows of each. Shown texts, in the order to show.
+
+    Only values that stand beside another in some row; an attribute of one value a row gives an empty table.
+    """
+    codes, values = _coded(table, attribute)
+    both: dict[tuple[str, str], int] = {}
+    for own, n in zip(values, np.bincount(codes, minlength=len(values)), strict=True):
+        for pair in combinations_with_replacement(own, 2):
+            for one, other in {pair, pair[::-1]}:
+                both[one, other] = both.get((one, other), 0) + int(n)
+    beside = {one for (one, other), n in both.items() if one != other and n}
+    order = [value for value in _counts(table, attribute).index if value in beside]
+    names = [_shown(value, attribute) for value in order]
+    cells = [[both.get((one, other), 0) for other in order] for one in order]
+    return pd.DataFrame(cells, index=names, columns=names, dtype=int)
+
+
+def missing_values(table: pd.DataFrame) -> pd.DataFrame:
+    """Missing values of the columns people fill in, and what a gap tells of the outcome.
+
+    Columns column, missing, share (0-1), malignant (of the missing), share_missing and share_stated: the malignant
+    share (0-1) where the value is missing and where it is stated, NaN without such rows.
+    """
+    malignant = (table["pathology"] == Pathology.MALIGNANT).to_numpy(dtype=bool, na_value=False)
+    told = table["pathology"].notna().to_numpy()
+    rows = []
+    for column, shown in _GAPS.items():
+        gone = table[column].isna().to_numpy()
+        shares = [malignant[part & told].mean() if (part & told).any() else np.nan for part in (gone, ~gone)]
+        rows.append((shown, int(gone.sum()), gone.mean() if len(table) else 0.0, int(malignant[gone].sum()), *shares))
+    return pd.DataFrame(rows, columns=["column", "missing", "share", "malignant", "share_missing", "share_stated"])
+
+
+def missing_together(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows by the set of columns that are missing and by pathology, as `count_by` gives them; "nothing" comes first.
+
+    "breast density alone" means that everything else is stated.
+    """
+    gone = {shown: table[column].isna() for column, shown in _GAPS.items() if column != "pathology"}
+    pattern = sum((flags.to_numpy().astype(int) << place for place, flags in enumerate(gone.values())), start=0)
+    pathology = table["pathology"].astype(object)
+    counts = pd.crosstab(np.asarray(pattern), pathology.to_numpy()).reindex(columns=list(PATHOLOGIES), fill_value=0)
+    rows = []
+    for bits, row in counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index].iterrows():
+        names = [shown for place, shown in enumerate(gone) if int(bits) >> place & 1]
+        text = " + ".join(names) if len(names) > 1 else f"{names[0]} alone" if names else "nothing"
+        rows += [(text, pathology, int(row[pathology])) for pathology in PATHOLOGIES]
+    return pd.DataFrame(rows, columns=["value", "pathology", "n"])
+
+
+def describe_case(case: Mapping[str, Any]) -> pd.DataFrame:
+    """What the notes say of one row, in plain words and as written: columns field, words, written."""
+    rows = []
+    for field, column, name in (
+        ("Type", "morphology", "morphology"),
+        ("Distribution", "distribution", "distribution"),
+        ("BI-RADS assessment", "assessment", "assessment"),
+        ("Breast density", "breast_density", "density"),
+        ("Subtlety", "subtlety", None),
+        ("Pathology", "pathology", "pathology"),
+    ):
+        value = case[column]
+        written = "" if pd.isna(value) else str(value)
+        tokens = case.get(f"{column}_tokens") or [written]  # in one spelling, where several are in use
+        if not written:
+            words = NOT_STATED
+        elif name is None:
+            words = f"{written} of 5" + (f", {_SUBTLETY[int(written)]}" if int(written) in _SUBTLETY else "")
+        else:
+            words = " + ".join(FILTERS[name].text(token) for token in tokens)
+        rows.append((field, words, written))
+    return pd.DataFrame(rows, columns=["field", "words", "written"])
+
+
+def problem_table(problems: Iterable[Problem]) -> pd.DataFrame:
+    """One row a problem: kind, file, row (Int64), column, what."""
+    rows = [(problem_kind(p.what), p.file, p.row, p.column, p.what) for p in problems]
+    table = pd.DataFrame(rows, columns=["kind", "file", "row", "column", "what"])
+    return table.astype({"row": "Int64"})
+
+
+_KINDS: tuple[tuple[str, str], ...] = (
+    (r"views of lesion", "two views of one lesion disagree"),
+    (r"keep it out of one", "patient in both splits"),
+    (r"published", "number of rows differs from the published one"),
+    (r"cut off|not readable", "file cut off or damaged"),
+    (r"second row|a second", "told twice"),
+    (r"names one token twice", "token named twice"),
+    (r"unknown value", "unknown word"),
+    (r"is outside", "number out of range"),
+    (r"outside the data folder|does not end in", "path not usable"),
+    (r"crop and mask|same file as the mask", "crop and mask mixed up"),
+    (r"read as one", "spelling twins"),
+    (r"incomplete", "assessment incomplete"),
+    (r"missing", "value missing"),
+)
+
+
+def problem_kind(what: str) -> str:
+    """A few words that several problems share, so that they can be counted."""
+    return next((kind for pattern, kind in _KINDS if re.search(pattern, what)), "other")
+
+
+def fault_table(report: Report) -> pd.DataFrame:
+    """One row a fault: kind, case, what, done, file, rows; the problems in the tables by their own kinds."""
+    table = report.table()
+    words = (table["what"].fillna("") + "; " + table["done"].fillna("")).tolist()
+    kinds = [
+        problem_kind(text) if kind == FaultKind.TABLE else str(kind)
+        for kind, text in zip(table["kind"], words, strict=True)
+    ]
+    return table.assign(kind=kinds)[["kind", "case", "what", "done", "file", "rows"]]
+
+
+def _coded(table: pd.DataFrame, attribute: Attribute) -> tuple[np.ndarray, list[tuple[str, ...]]]:
+    """For each row the number of its combination of values, and the combinations; () is missing.
+
+    A table of any length has a few dozen combinations, so whatever is done with values is done that often only.
+    """
+    if attribute.column == "images":
+        has = {kind: table[f"{kind}_file"].notna().to_numpy().astype(int) for kind in ("view", "crop")}
+        return has["view"] + 2 * has["crop"], [("none",), ("view",), ("crop",), ("view", "crop")]
+    codes, found = pd.factorize(table[attribute.column])
+    values = [tuple(value) if attribute.several else (str(value),) for value in found]
+    return np.where(codes < 0, len(values), codes), [*values, ()]
+
+
+def _counts(table: pd.DataFrame, attribute: Attribute) -> pd.DataFrame:
+    """Rows by raw value (index, in the order to show; NOT_STATED last) and pathology (columns, NOT_STATED too)."""
+    codes, values = _coded(table, attribute)
+    outcomes = [*PATHOLOGIES, NOT_STATED]
+    kinds, known = pd.factorize(table["pathology"])
+    place = np.array([*(outcomes.index(kind) for kind in known), len(PATHOLOGIES)], dtype=int)[kinds]  # -1: the last
+    cells = np.bincount(codes * len(outcomes) + place, minlength=len(values) * len(outcomes))
+    sums: dict[str, np.ndarray] = {}
+    for own, row in zip(values, cells.reshape(len(values), -1), strict=True):
+        for value in own or (NOT_STATED,):
+            sums[value] = sums.get(value, 0) + row
+    sums = {value: row for value, row in sums.items() if row.any()}
+    order = list(attribute.values)
+    if attribute.ranked:
+        order = sorted(sums, key=lambda value: -sums[value].sum())
+    order = [value for value in order if value in sums and value != NOT_STATED]
+    order += [NOT_STATED] if NOT_STATED in sums else []
+    return pd.DataFrame([sums[value] for value in order], index=order, columns=outcomes, dtype=int)
+
+
+def _texts(own: tuple[str, ...], attribute: Attribute) -> list[str]:
+    return [_shown(value, attribute) for value in own or (NOT_STATED,)]
+
+
+def _shown(value: str, attribute: Attribute) -> str:
+    return value if value == NOT_STATED else attribute.text(value)

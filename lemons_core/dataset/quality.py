@@ -1,0 +1,353 @@
+"""What is wrong with a collection on disk, fault by fault: its case, what was done about it, and a count by kind."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from scipy import ndimage
+
+from lemons_core.base.errors import ImageError
+from lemons_core.base.progress import Progress
+from lemons_core.base.terms import AbnormalityType
+from lemons_core.dataset.collection import FILE_COLUMNS, Collection, join_files
+from lemons_core.dataset.sources.facts import JPEG_SUFFIXES
+from lemons_core.images import read_image
+from lemons_core.images.stored import read_stored
+
+_LOOK_AT = 1024  # pixels of the longer side, enough to count areas in a mask
+_SPECK = 0.01  # of the largest area: below that it is a slip of the pen, or a trace of compression
+_SAVE_EVERY = 500
+
+
+class FaultKind(StrEnum):
+    """Kinds of fault, in the order in which a report tells them."""
+
+    UNREADABLE = "unreadable file"
+    ROW_WITHOUT_IMAGE = "row without image"
+    IMAGE_WITHOUT_ROW = "image without row"
+    SWAPPED = "crop and mask swapped"
+    SIZE_DIFFERS = "mask and view of different size"
+    SEVERAL_AREAS = "several areas in one mask"
+    DUPLICATE = "duplicated pixels"
+    BOTH_SPLITS = "patient in both splits"
+    TABLE = "problem in the tables"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault.
+
+    kind : see Kind
+    case : case_id of the row it concerns, or the patient; None when it concerns a whole file or table
+    file : path below the data root, or None
+    what : what is wrong
+    done : what was done about it
+    rows : table rows it concerns; more than one where many rows share one cause
+    """
+
+    kind: FaultKind
+    case: str | None
+    file: str | None
+    what: str
+    done: str
+    rows: int = 1
+
+
+@dataclass(frozen=True)
+class Report:
+    """The faults of one data root.
+
+    images : image files found
+    layouts : how they came here
+    pixels : whether the pixels were looked at; without, Kind.SEVERAL_AREAS and Kind.DUPLICATE are not known
+    """
+
+    root: Path
+    images: int
+    layouts: tuple[str, ...]
+    pixels: bool
+    faults: tuple[Fault, ...]
+
+    def counts(self) -> dict[str, int]:
+        """Faults by kind, each weighed by its rows; kinds without a fault count 0."""
+        counted: Counter[str] = Counter()
+        for fault in self.faults:
+            counted[fault.kind] += fault.rows
+        return {str(kind): counted[kind] for kind in FaultKind}
+
+    def of_case(self, case_id: str) -> list[Fault]:
+        """Faults of one case, and of its patient."""
+        patient = "_".join(case_id.split("_")[:2])
+        return [fault for fault in self.faults if fault.case in (case_id, patient)]
+
+    def table(self) -> pd.DataFrame:
+        """One row a fault: kind, case, file, what, done, rows."""
+        return pd.DataFrame([asdict(fault) for fault in self.faults], columns=list(Fault.__dataclass_fields__))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "root": str(self.root),
+            "images": self.images,
+            "layouts": list(self.layouts),
+            "pixels": self.pixels,
+            "counts": self.counts(),
+            "faults": [asdict(fault) for fault in self.faults],
+        }
+
+
+def check_collection(
+    collection: Collection, *, pixels: bool = True, jobs: int = 2, progress: Progress | None = None
+) -> Report:
+    """Look for everything that is known to go wrong with this collection.
+
+    Parameters
+    ----------
+    collection : as read_collection gives it
+    pixels : decode every mask, and every picture that may be a copy of another. What is found is kept with the index,
+        so that the next call decodes only what is new
+    jobs : threads that decode
+    progress : called with a share 0-1 and a few words
+    """
+    files = collection.index.files
+    rows = collection.cases.table
+    rows = rows.assign(**join_files(rows, collection.index))
+    owners = _Owners(rows)
+    if pixels:
+        _look_at_masks(collection, rows, jobs, progress)
+        _hash_lookalikes(collection, jobs, progress)
+    found = [
+        *_unreadable(files, owners),
+        *_rows_without_image(rows),
+        *_images_without_row(files, owners),
+        *_swapped(rows, collection),
+        *_sizes(rows, collection),
+        *(_several_areas(rows, collection) if pixels else ()),
+        *(_duplicates(files, owners) if pixels else ()),
+        *_both_splits(collection),
+        *_tables(collection),
+    ]
+    order = list(FaultKind)
+    # By what they say, not by where files lie: the same collection in another layout gives the same list.
+    found.sort(key=lambda fault: (order.index(fault.kind), fault.case or "", fault.what))
+    layouts = tuple(layout.title for layout in collection.layouts)
+    return Report(collection.root, len(files), layouts, pixels, tuple(found))
+
+
+class _Owners:
+    """Which cases name a series, and as what."""
+
+    def __init__(self, rows: pd.DataFrame) -> None:
+        self.cases: dict[str, list[tuple[str, str]]] = {}
+        for kind in ("image", "crop", "mask"):
+            for series, case in zip(rows[f"{kind}_series"].tolist(), rows["case_id"].tolist(), strict=True):
+                if isinstance(series, str) and isinstance(case, str):
+                    self.cases.setdefault(series, []).append((case, "view" if kind == "image" else "region"))
+
+    def of(self, series: object) -> tuple[str | None, str]:
+        """The first case of a series, and `view` or `region` (crop or mask)."""
+        named = self.cases.get(series, []) if isinstance(series, str) else []
+        return min(named) if named else (None, "file")
+
+
+def _unreadable(files: pd.DataFrame, owners: _Owners) -> Iterator[Fault]:
+    for row in files[files["fault"].notna()].itertuples():
+        case, part = owners.of(row.series)
+        yield Fault(FaultKind.UNREADABLE, case, str(row.path), f"a {part} cannot be read", f"left out: {row.fault}")
+
+
+def _rows_without_image(rows: pd.DataFrame) -> Iterator[Fault]:
+    for kind, own in rows.groupby("abnormality_type", sort=True):
+        missing = own[list(FILE_COLUMNS)].isna()
+        if missing.all(axis=None):
+            what = f"none of the {kind} rows has an image on disk"
+            yield Fault(FaultKind.ROW_WITHOUT_IMAGE, None, None, what, "the rows stay usable as text", len(own))
+            continue
+        for case, gaps in zip(own["case_id"].tolist(), missing.to_numpy().tolist(), strict=True):
+            if any(gaps):
+                names = [column.removesuffix("_file") for column, gap in zip(FILE_COLUMNS, gaps, strict=True) if gap]
+                what = f"no {', no '.join(names)} on disk"
+                yield Fault(FaultKind.ROW_WITHOUT_IMAGE, _text(case), None, what, "the row stays usable without it")
+
+
+def _images_without_row(files: pd.DataFrame, owners: _Owners) -> Iterator[Fault]:
+    for row in files[files["fault"].isna()].itertuples():
+        if not isinstance(row.series, str):
+            what = "a JPEG whose series no dicom_info.csv names"
+        elif row.series not in owners.cases:
+            what = f"no row names the series {row.series}"
+        else:
+            continue
+        yield Fault(FaultKind.IMAGE_WITHOUT_ROW, None, str(row.path), what, "not used")
+
+
+def _swapped(rows: pd.DataFrame, collection: Collection) -> Iterator[Fault]:
+    """Crop and mask in the other order than the table says, or described as each other."""
+    facts = _by_path(collection, ["instance", "described"])
+    both = rows[rows["crop_file"].notna() & rows["mask_file"].notna()]
+    for row in both.itertuples():
+        (crop_number, crop_word), (mask_number, mask_word) = facts[row.crop_file], facts[row.mask_file]
+        told = [_number_of(path) for path in (row.crop_path, row.mask_path)]
+        reasons = []
+        if None not in (*told, crop_number, mask_number) and row.crop_series == row.mask_series:
+            if told[0] == told[1]:
+                reasons.append("the table names one file for both")
+            elif (told[0] < told[1]) != (crop_number < mask_number):  # type: ignore[operator]
+                reasons.append("the table names them in the other order")
+        if crop_word == "mask" or mask_word == "crop":
+            reasons.append("the series description says the opposite")
+        if reasons:
+            yield Fault(FaultKind.SWAPPED, _text(row.case_id), None, "; ".join(reasons), "told apart by their pixels")
+
+
+def _sizes(rows: pd.DataFrame, collection: Collection) -> Iterator[Fault]:
+    facts = _by_path(collection, ["rows", "columns"])
+    for row in rows[rows["view_file"].notna() & rows["mask_file"].notna()].itertuples():
+        view, mask = facts[row.view_file], facts[row.mask_file]
+        if view != mask:
+            what = f"the mask has {mask[1]} x {mask[0]} pixels, the view {view[1]} x {view[0]}"
+            yield Fault(
+                FaultKind.SIZE_DIFFERS, _text(row.case_id), None, what, "the mask is resized where both are shown"
+            )
+
+
+def _several_areas(rows: pd.DataFrame, collection: Collection) -> Iterator[Fault]:
+    facts = _by_path(collection, ["areas"])
+    for row in rows[rows["mask_file"].notna()].itertuples():
+        (areas,) = facts[row.mask_file]
+        if areas is not None and areas != 1:
+            what = f"{areas} separate areas" if areas else "an empty mask"
+            yield Fault(
+                FaultKind.SEVERAL_AREAS, _text(row.case_id), None, what, "kept as one abnormality, as the row says"
+            )
+
+
+def _duplicates(files: pd.DataFrame, owners: _Owners) -> Iterator[Fault]:
+    hashed = files[files["pixels"].notna() & files["fault"].isna()]
+    for _, same in hashed.groupby(["pixels", "rows", "columns"], sort=False):
+        if len(same) > 1:
+            places = [(*owners.of(row.series), str(row.path)) for row in same.itertuples()]
+            places.sort(key=lambda place: (place[0] or "", place[1]))
+            first = f"a {places[0][1]} of {places[0][0] or 'no case'}"
+            for case, part, path in places[1:]:
+                yield Fault(FaultKind.DUPLICATE, case, path, f"a {part} has the pixels of {first}", "both are kept")
+
+
+def _both_splits(collection: Collection) -> Iterator[Fault]:
+    table = collection.cases.table
+    for patient, rows in table[table["patient_id"].notna()].groupby("patient_id", sort=True):
+        if rows["split"].nunique() > 1:
+            sides = sorted({f"{row.abnormality_type} {row.split}" for row in rows.itertuples()})
+            calc = rows[rows["abnormality_type"] == AbnormalityType.CALCIFICATION]
+            done = "reported" if calc["split"].nunique() > 1 else "reported; the calcification rows do not cross"
+            yield Fault(FaultKind.BOTH_SPLITS, str(patient), None, f"in {' and '.join(sides)}", done)
+
+
+def _tables(collection: Collection) -> Iterator[Fault]:
+    table = collection.cases.table
+    places = zip(table["source_file"].tolist(), table["source_row"].tolist(), strict=True)
+    cases = dict(zip(places, table["case_id"].tolist(), strict=True))
+    for problem in collection.cases.problems:
+        if problem.column == "patient_id" and problem.what.startswith("patient "):
+            continue  # Kind.BOTH_SPLITS tells it
+        column = f", column {problem.column}" if problem.column else ""
+        place = f"row {problem.row}{column}" if problem.row else f"the whole file{column}"
+        what, _, done = problem.what.partition("; ")
+        case = _text(cases.get((problem.file, problem.row)))
+        yield Fault(FaultKind.TABLE, case, problem.file, f"{place}: {what}", done or "reported")
+
+
+def _by_path(collection: Collection, columns: list[str]) -> dict[str, tuple[Any, ...]]:
+    """Facts of the index by absolute path, None where not known."""
+    files, root = collection.index.files, collection.index.root
+    values = [[None if pd.isna(value) else value for value in files[column].tolist()] for column in columns]
+    return {str(root / path): facts for path, facts in zip(files["path"], zip(*values, strict=True), strict=True)}
+
+
+def _number_of(path: object) -> int | None:
+    """The number that a path of the table gives its file, such as 1 for .../000001.dcm."""
+    stem = Path(path).stem if isinstance(path, str) else ""
+    return int(stem) if stem.isdigit() and str(path).lower().endswith(".dcm") else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _look_at_masks(collection: Collection, rows: pd.DataFrame, jobs: int, progress: Progress | None) -> None:
+    files, root = collection.index.files, collection.index.root
+    masks = {Path(path).relative_to(root).as_posix() for path in rows["mask_file"].dropna()}
+    todo = files[files["path"].isin(masks) & files["areas"].isna()]
+    _fill(collection, todo, "areas", count_areas, jobs, progress, "masks looked at")
+
+
+def _hash_lookalikes(collection: Collection, jobs: int, progress: Progress | None) -> None:
+    """Pictures of the same size whose middles are the same may be the same: only those are read as a whole."""
+    files = collection.index.files
+    usable = files[files["fault"].isna() & files["sample"].notna()]
+    alike = usable[usable.duplicated(["rows", "columns", "bits", "sample"], keep=False)]
+    _fill(collection, alike[alike["pixels"].isna()], "pixels", hash_pixels, jobs, progress, "lookalikes compared")
+
+
+def _fill(
+    collection: Collection,
+    todo: pd.DataFrame,
+    column: str,
+    measure: Callable[[Path], object],
+    jobs: int,
+    progress: Progress | None,
+    words: str,
+) -> None:
+    """Measure files and keep the results with the index; one that cannot be decoded is marked as faulty."""
+    index = collection.index
+    work = (delayed(_measured)(measure, row, index.root / path) for row, path in todo["path"].items())
+    done = Parallel(n_jobs=max(1, min(jobs, len(todo))), prefer="threads", return_as="generator_unordered")(work)
+    for number, (row, facts) in enumerate(done, start=1):
+        index.remember(row, **(facts if "fault" in facts else {column: facts["value"]}))
+        if progress:
+            progress(number / len(todo), f"{number:,} of {len(todo):,} {words}")
+        if number % _SAVE_EVERY == 0 or number == len(todo):
+            index.save()
+
+
+def _measured(measure: Callable[[Path], object], row: int, path: Path) -> tuple[int, dict[str, object]]:
+    try:
+        return row, {"value": measure(path)}
+    except ImageError as error:
+        return row, {"fault": error.what[:1].lower() + error.what[1:]}
+
+
+def count_areas(path: Path) -> int:
+    """Connected areas of a mask, specks left out; 0 for an empty mask.
+
+    Raises
+    ------
+    ImageError : it cannot be read
+    """
+    pixels = read_image(path).pixels
+    step = max(1, max(pixels.shape) // _LOOK_AT)
+    inside = pixels[::step, ::step] > 0.5
+    labelled, number = ndimage.label(inside, structure=np.ones((3, 3)))
+    sizes = np.bincount(labelled.ravel())[1:]
+    return int((sizes >= max(1, _SPECK * sizes.max())).sum()) if number else 0
+
+
+def hash_pixels(path: Path) -> str:
+    """SHA-256 of the grey values, whatever the file is.
+
+    Raises
+    ------
+    ImageError : it cannot be read
+    """
+    if path.suffix.lower() in JPEG_SUFFIXES:
+        return hashlib.sha256(read_image(path).pixels.data).hexdigest()
+    digest = hashlib.sha256()
+    for band in read_stored(path).bands(1 << 20):
+        digest.update(np.ascontiguousarray(band).data)
+    return digest.hexdigest()

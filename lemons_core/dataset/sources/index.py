@@ -1,0 +1,156 @@
+"""Index of the image files below a root folder, kept on disk so that only changed files are read again."""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from uuid import uuid4
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lemons_core.base import config
+from lemons_core.base.progress import Progress
+from lemons_core.dataset.sources.facts import DICOM_SUFFIXES, JPEG_SUFFIXES, Facts, read_facts
+from lemons_core.dataset.sources.mirror import add_mirror_facts
+
+RECIPE = 1  # raise it when Facts change, so that an old index is read anew
+_READERS = 8  # reading headers waits for the disk more than for the processor
+_CHUNK = 2000  # files after which the index is saved, so that an interrupted reading goes on from there
+
+# Columns that are found out later and remembered: whole-picture facts that cost a decoding.
+_LATER = {"pixels": "string", "areas": "Int64"}
+_TYPES = {
+    "path": "string", "size": "int64", "mtime_ns": "int64", "series": "string", "rows": "int64", "columns": "int64",
+    "bits": "int64", "instance": "Int64", "described": "string", "levels": "string", "sample": "string",
+    "fault": "string", **_LATER,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FileIndex:
+    """All image files below a root.
+
+    root : absolute
+    files : one row a file, in order of path: path below the root, size, mtime_ns, the columns of Facts, and
+        `pixels` (SHA-256 of the grey values) and `areas` (connected areas of a mask), both NA until asked for
+    csv_files : every CSV met on the way, below the root
+    read_anew : files whose header was read this time; the others were as the kept index says
+    """
+
+    root: Path
+    files: pd.DataFrame
+    csv_files: tuple[str, ...]
+    read_anew: int
+
+    def remember(self, row: int, **facts: object) -> None:
+        """Keep what decoding has shown of one file; `save` writes it."""
+        for column, value in facts.items():
+            self.files.at[row, column] = value
+
+    def save(self) -> None:
+        _save(_place(self.root), self.files)
+
+
+def read_index(root: str | Path, *, progress: Progress | None = None) -> FileIndex:
+    """Index the DICOM and JPEG files below `root`: headers and one block of pixels each.
+
+    The data root is only read. The index lies in the cache folder (LEMONS_CACHE); a file is read again when its size
+    or its time has changed. Folder names and file order are not looked at. Links to folders are not followed, so that
+    the search stays below the root.
+    """
+    root = Path(root).resolve()
+    images, csv_files = _walk(root)
+    kept = _kept(_place(root))
+    seen = pd.DataFrame(sorted(images), columns=["path", "size", "mtime_ns"]).astype(
+        {name: _TYPES[name] for name in ("path", "size", "mtime_ns")}
+    )
+    files = seen.merge(kept, on=["path", "size", "mtime_ns"], how="left", validate="one_to_one", indicator="state")
+    new = files.index[files.pop("state") == "left_only"]
+    # Filled by whole columns: setting a cell of a frame at a time costs more than reading the header does.
+    columns = {name: files[name].astype(object).tolist() for name in files.columns}
+    for done, row, facts in _read_all(root, [(row, columns["path"][row]) for row in new]):
+        for name, value in asdict(facts).items():
+            columns[name][row] = value
+        if progress and (done % 100 == 0 or done == len(new)):
+            progress(done / len(new), f"{done:,} of {len(new):,} image headers read")
+        if done % _CHUNK == 0:
+            read = [row for row, rows in enumerate(columns["rows"]) if not pd.isna(rows)]
+            _save(_place(root), _frame({name: [column[row] for row in read] for name, column in columns.items()}))
+    files = _frame(columns) if len(new) else files.astype(_TYPES)
+    if len(new) or len(files) != len(kept):
+        _save(_place(root), files)
+    return FileIndex(root, add_mirror_facts(files, root, csv_files), tuple(sorted(csv_files)), len(new))
+
+
+def _frame(columns: dict[str, list[object]]) -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(columns[name], dtype=kind) for name, kind in _TYPES.items()})
+
+
+def _read_all(root: Path, wanted: list[tuple[int, str]]) -> Iterator[tuple[int, int, Facts]]:
+    with ThreadPoolExecutor(_READERS) as pool:
+        facts = pool.map(lambda item: read_facts(root / item[1]), wanted)
+        for done, ((row, _), found) in enumerate(zip(wanted, facts, strict=True), start=1):
+            yield done, row, found
+
+
+def _walk(root: Path) -> tuple[list[tuple[str, int, int]], list[str]]:
+    """(path, size, mtime_ns) of each image and the paths of the CSVs; hidden folders are unfinished work."""
+    images: list[tuple[str, int, int]] = []
+    csv_files: list[str] = []
+    folders = [("", str(root))]
+    while folders:
+        below, folder = folders.pop()
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:  # a folder that may not be read holds nothing
+            for entry in entries:
+                name = entry.name
+                if name.startswith("."):
+                    continue
+                lower = name.lower()
+                if lower.endswith(DICOM_SUFFIXES + JPEG_SUFFIXES):
+                    with contextlib.suppress(OSError):  # a link to nowhere
+                        if entry.is_file():
+                            stat = entry.stat()
+                            images.append((below + name, stat.st_size, stat.st_mtime_ns))
+                            continue
+                elif lower.endswith(".csv"):
+                    csv_files.append(below + name)
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append((f"{below}{name}/", entry.path))
+    return images, csv_files
+
+
+def _place(root: Path) -> Path:
+    name = hashlib.sha256(str(root).encode("utf-8", "surrogateescape")).hexdigest()[:24]
+    return config.read_settings().cache / "index" / f"{name}.parquet"
+
+
+def _kept(place: Path) -> pd.DataFrame:
+    """The index of last time; an empty one when there is none, or it is damaged or of another recipe."""
+    with contextlib.suppress(OSError, pa.ArrowException, KeyError, ValueError, TypeError):
+        table = pq.read_table(place)
+        if (table.schema.metadata or {}).get(b"recipe") == str(RECIPE).encode():
+            return table.to_pandas()[list(_TYPES)].astype(_TYPES)
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _TYPES.items()})
+
+
+def _save(place: Path, files: pd.DataFrame) -> None:
+    """Write the index; without a cache folder that can be written the next start is slow, and that is all."""
+    table = pa.Table.from_pandas(files[list(_TYPES)], preserve_index=False)
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"recipe": str(RECIPE).encode()})
+    part = place.with_name(f".{place.name}.{uuid4().hex}.part")
+    with contextlib.suppress(OSError):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            pq.write_table(table, part)
+            os.replace(part, place)  # noqa: PTH105 - over an existing file on every system
+        finally:
+            part.unlink(missing_ok=True)
+
+
+assert {field.name for field in fields(Facts)} < set(_TYPES)

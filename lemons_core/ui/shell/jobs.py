@@ -1,0 +1,81 @@
+"""Long work of a page in a thread of its own: shown with its progress, kept when its window closes.
+
+`wait_for` shares it between all windows; a page that must not share keeps a `Job` in its session.
+"""
+
+import threading
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from lemons_core.base.errors import LemonsError
+from lemons_core.base.progress import Progress
+
+Result = TypeVar("Result")
+
+
+@dataclass
+class Job:
+    """One piece of work and how far it is."""
+
+    fraction: float = 0.0
+    text: str = "starting"
+    result: Any = None
+    error: LemonsError | None = None
+    done: threading.Event = field(default_factory=threading.Event)
+
+    @classmethod
+    def start(cls, work: Callable[[Progress], object]) -> "Job":
+        """Begin; `work` is called with a function that takes (0-1, what is being done) and must not call Streamlit."""
+        job = cls()
+        threading.Thread(target=job.run, args=(work,), daemon=True).start()
+        return job
+
+    def watch(self, title: str) -> None:
+        """Wait for the end; meanwhile the progress stands here."""
+        if not self.done.wait(0.3):
+            with st.empty():
+                while not self.done.wait(0.2):
+                    st.progress(self.fraction, f"{title}: {self.text}")
+                st.empty()
+
+    def run(self, work: Callable[[Progress], object]) -> None:
+        self.error = LemonsError("The work stopped before its end", todo="The terminal of the server tells why.")
+        try:
+            self.result = work(self.note)
+            self.error = None
+        except LemonsError as error:
+            self.error = error
+        finally:
+            self.done.set()
+
+    def note(self, fraction: float, text: str) -> None:
+        self.fraction, self.text = min(max(fraction, 0.0), 1.0), text
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _start(key: Hashable, _work: Callable[[Progress], object]) -> Job:
+    return Job.start(_work)
+
+
+def wait_for(key: Hashable, title: str, work: Callable[[Progress], Result]) -> Result:
+    """The result of `work`, done once for this key; while it runs its progress stands here.
+
+    Parameters
+    ----------
+    key : names the work and all that it depends on
+    work : called with a function that takes (0-1, what is being done); must not call Streamlit
+
+    Raises
+    ------
+    LemonsError : as `work` does; a later call tries again
+    """
+    job = _start(key, work)
+    job.watch(title)
+    if job.error:
+        _start.clear(key, work)
+        raise job.error
+    result: Result = job.result
+    return result

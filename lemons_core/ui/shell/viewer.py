@@ -1,0 +1,204 @@
+"""A view or a crop in full resolution: windowed from 16 bit, outlined or marked, to be zoomed and moved.
+
+The pixels of a few files are kept for all windows. A picture is encoded once for each window, and the browser keeps
+what it has. Outlines and boxes are drawn by the browser in image coordinates, so they stay sharp at any zoom.
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from lemons_core.images import Picture, read_image
+from lemons_core.images import display as overlay
+
+WHITE = 65535
+JPEG_QUALITY = 92
+
+
+@dataclass(frozen=True)
+class Film:
+    """One file as it was read.
+
+    values : (H, W) uint16, 0-65535, bright = dense
+    window : values to show as black and white when nobody asks for others
+    spacing_mm : mm a pixel, None when not stated
+    """
+
+    values: np.ndarray
+    window: tuple[float, float]
+    spacing_mm: float | None
+
+    @property
+    def size_words(self) -> str:
+        height, width = self.values.shape
+        spacing = f"{self.spacing_mm:.3f} mm a pixel" if self.spacing_mm else "pixel spacing not stated"
+        return f"{width:,} x {height:,} pixels, {spacing}"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One outline as the browser draws it, stretched by `scale` (x, y) onto the view.
+
+    path : SVG path; box : left, top, right, bottom; both in the pixels of what it was made from
+    label : written beside it; a shape with a label can be chosen by click or keyboard
+    words : what it is, for those who cannot see it
+    """
+
+    path: str
+    box: tuple[int, int, int, int]
+    scale: tuple[float, float]
+    colour: str
+    chosen: bool
+    label: str = ""
+    words: str = ""
+
+
+def box_shape(row: int, col: int, height: int, width: int, **about: Any) -> Shape:
+    """A rectangle in pixels of the picture; `about` as Shape has it."""
+    path = f"M{col} {row}h{width}v{height}h{-width}z"
+    return Shape(path, (col, row, col + width, row + height), (1, 1), **about)
+
+
+def read_film(file: str) -> Film:
+    """A picture from disk or from the cache; a file that changed is read again.
+
+    Raises ImageError.
+    """
+    return _film(file, Path(file).stat().st_mtime_ns)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the picture")  # two views, a crop and the one before: 100 MB
+def _film(file: str, modified: int) -> Film:
+    return film_of(read_image(Path(file)))
+
+
+def film_of(picture: Picture) -> Film:
+    """A picture as it is shown: half the memory, and quick to window."""
+    values = np.rint(picture.pixels * WHITE).astype(np.uint16)
+    return Film(values, overlay.display_window(picture.pixels), picture.spacing_mm)
+
+
+def shift_window(window: tuple[float, float], width: int, level: int) -> tuple[float, float]:
+    """A window (low, high) made `width` per cent as wide and moved by `level` per cent of its own width."""
+    low, high = window
+    middle, half = (low + high) / 2 + (high - low) * level / 100, (high - low) * width / 200
+    return middle - half, middle + half
+
+
+def windowed(values: np.ndarray, window: tuple[float, float]) -> np.ndarray:
+    """(H, W) uint16 to (H, W) uint8 within a window (low, high of 0-1)."""
+    low, high = window
+    grey = np.clip((np.arange(WHITE + 1) / WHITE - low) / (high - low), 0, 1)
+    shown: np.ndarray = np.rint(grey * 255).astype(np.uint8)[values]
+    return shown
+
+
+def encode(image: np.ndarray, *, lossless: bool) -> bytes:
+    """(H, W) or (H, W, 3) uint8 as PNG when lossless, else as JPEG."""
+    data = io.BytesIO()
+    if lossless:
+        Image.fromarray(image).save(data, "PNG", compress_level=1)
+    else:
+        Image.fromarray(image).save(data, "JPEG", quality=JPEG_QUALITY)
+    return data.getvalue()
+
+
+@st.cache_data(max_entries=12, show_spinner=False)  # about 2 MB each
+def _encoded(file: str, modified: int, window: tuple[float, float], lossless: bool, _values: np.ndarray) -> bytes:
+    return encode(windowed(_values, window), lossless=lossless)
+
+
+def show_picture(
+    file: str,
+    film: Film,
+    *,
+    key: str,
+    alt: str,
+    tag: str,
+    window: tuple[int, int] = (100, 0),
+    shapes: Sequence[Shape] = (),
+    native: bool = False,
+) -> None:
+    """A picture from disk, see `show`.
+
+    window : width and level in per cent, see `shift_window`
+    native : one pixel of the picture for one of the screen (or two, three... when it is small), and lossless
+    """
+    modified = Path(file).stat().st_mtime_ns
+    data = _encoded(file, modified, shift_window(film.window, *window), native, film.values)
+    size = film.values.shape[:2]
+    show(data, size, picture=f"{file} {modified}", key=key, alt=alt, tag=tag, shapes=shapes, native=native)
+
+
+def show(
+    data: bytes,
+    size: tuple[int, int],
+    *,
+    picture: str,
+    key: str,
+    alt: str,
+    tag: str,
+    shapes: Sequence[Shape] = (),
+    native: bool = False,
+    on_choose: Callable[[int], None] | None = None,
+) -> None:
+    """An encoded picture in a frame of its own, to be zoomed and moved.
+
+    data : PNG or JPEG; size : its height and width
+    picture : names it; another one is fitted into the frame again
+    alt : the picture in words
+    tag : the few words that stand in its corner
+    on_choose : called with the place in `shapes` of the one that was chosen, before the page runs again
+    """
+    head = {
+        "picture": hashlib.blake2b(picture.encode(), digest_size=8).hexdigest(),
+        "width": size[1],
+        "height": size[0],
+        "version": hashlib.blake2b(data, digest_size=8).hexdigest(),  # the same: the browser need not decode it again
+        "mime": "image/png" if data.startswith(b"\x89PNG") else "image/jpeg",
+        "alt": alt,
+        "tag": tag,
+        "native": native,
+        "shapes": [asdict(shape) for shape in shapes],
+    }
+
+    def chosen() -> None:
+        place = st.session_state[key]["chosen"]
+        if on_choose and isinstance(place, int) and 0 <= place < len(shapes):  # it comes from a browser
+            on_choose(place)
+
+    _zoom(key=key, data=_packed(head, data), on_chosen_change=chosen)
+
+
+def _packed(head: dict[str, object], picture: bytes) -> bytes:
+    """Length of the head, head, picture: bytes go to the browser as they are, where JSON would need base64."""
+    text = json.dumps(head).encode()
+    return len(text).to_bytes(4) + text + picture
+
+
+_HTML = """
+<div class="stage" tabindex="0" role="img">
+  <div class="sheet"><img alt="" draggable="false"><svg></svg></div>
+  <span class="tag"></span><span class="scale" aria-hidden="true"></span>
+</div>
+<div class="bar">
+  <button data-do="+" aria-label="Zoom in" title="Zoom in (+)">+</button>
+  <button data-do="-" aria-label="Zoom out" title="Zoom out (-)">&minus;</button>
+  <button data-do="0" title="Fit (0)">fit</button>
+  <button data-do="1" title="One pixel for one pixel (1)">1:1</button>
+  <button data-do="f" title="Go to the finding (F)">finding</button>
+</div>
+"""
+
+_HERE = Path(__file__).parent
+_zoom = st.components.v2.component(
+    "lemons_zoom", html=_HTML, css=(_HERE / "zoom.css").read_text("utf-8"), js=(_HERE / "zoom.js").read_text("utf-8")
+)

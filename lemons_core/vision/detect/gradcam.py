@@ -1,0 +1,240 @@
+"""Grad-CAM: where a score comes from, for one label, in a crop or around one place of a whole view.
+
+The network is cut at the explained stage and the map is made of what follows: no hooks in the shared network, no
+gradients of weights, little memory.
+"""
+
+from copy import deepcopy
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from pytorch_grad_cam import GradCAM
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from scipy.stats import spearmanr
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from lemons_core.base.errors import ModelError
+from lemons_core.mammogram import FILM_SPACING_MM
+from lemons_core.vision.detect.classify import CropResult, check_pixels, result_of
+from lemons_core.vision.detect.detector import Detection
+from lemons_core.vision.network.model import CalcificationNet, fuse_logits
+from lemons_core.vision.network.preprocess import prepare
+from lemons_core.vision.network.weights import Model, read_model
+
+# The stages that can be explained, with what a reader should know of each; mm at the shipped model's 0.1 mm a pixel.
+LAYERS: dict[str, str] = {
+    "stage 2": "0.8 mm a cell: shows best where; the usual choice",
+    "stage 3": "1.6 mm a cell: takes in more of what lies around",
+    "stage 4": "3.2 mm a cell: what the last layers look at, only roughly in place",
+}
+# On 42 simulated crops the hottest place for "calcification" lay within 1 mm of calcium 42 times with stage 2, 41 times
+# with stage 3 and 29 times with stage 4.
+DEFAULT_LAYER = "stage 2"
+MARGIN_MM = 8.0  # around a region: as far as the local normalisation looks
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """A heat map and the probabilities of the same pass.
+
+    heat : (h, w) float32, 0-1 within this window; all 0 where nothing raised the score
+    target : the label whose score the map explains
+    box : row, col, height, width of the window that `heat` covers, in pixels of the image as given
+    """
+
+    result: CropResult
+    heat: np.ndarray
+    target: str
+    box: Box
+
+    def on(self, shape: tuple[int, int]) -> np.ndarray:
+        """(H, W) float32: the heat in its place on the whole image, 0 around the window."""
+        full = np.zeros(shape, np.float32)
+        row, col, height, width = self.box
+        full[row : row + height, col : col + width] = self.heat
+        return full
+
+
+def explain_crop(
+    pixels: np.ndarray,
+    *,
+    spacing_mm: float | None,
+    target: str,
+    layer: str = DEFAULT_LAYER,
+    model: Model | None = None,
+) -> HeatMap:
+    """Heat map of one label for a crop as a whole.
+
+    The map shows which parts raised this score. It is scaled to each picture's own maximum, so it says nothing of how
+    high the score is, and it does not outline the finding.
+
+    Parameters
+    ----------
+    pixels : (H, W) float32, 0-1
+    spacing_mm : pixel spacing, or None when unknown
+    target : "calcification" or one of the four groups
+    layer : one of LAYERS
+
+    Raises
+    ------
+    ModelError : an unknown target or layer, or no usable model
+    ImageError : pixels that are no grey image
+
+    Source: Selvaraju et al. 2017, doi:10.1109/ICCV.2017.74.
+    """
+    return _explain(pixels, (0, 0, *pixels.shape[:2]), spacing_mm, target, layer, model or read_model())
+
+
+def explain_region(
+    pixels: np.ndarray,
+    region: Detection,
+    *,
+    spacing_mm: float | None,
+    target: str,
+    layer: str = DEFAULT_LAYER,
+    model: Model | None = None,
+) -> HeatMap:
+    """Heat map of one label for a region of a whole view, in a window that reaches MARGIN_MM beyond its box.
+
+    Parameters, Raises and Source as for `explain_crop`; `pixels` is the whole view, and `HeatMap.on` puts the heat
+    back in place on it.
+    """
+    box = window_of(region, pixels.shape[:2], spacing_mm)
+    return _explain(pixels, box, spacing_mm, target, layer, model or read_model())
+
+
+def randomisation_similarity(
+    pixels: np.ndarray,
+    box: Box,
+    *,
+    spacing_mm: float | None,
+    target: str,
+    layer: str = DEFAULT_LAYER,
+    model: Model | None = None,
+    seed: int = 0,
+    times: int = 3,
+) -> float:
+    """Does the map change when the model forgets? Likeness of a map to those of copies with late layers drawn anew.
+
+    Near 0: the map depends on what was learned. Near 1: it would be drawn without that too, from the picture's own
+    edges, and explains nothing.
+
+    Parameters
+    ----------
+    box : window of the map, as in `HeatMap.box`
+    times : how many copies; the mean is returned
+
+    Returns
+    -------
+    Spearman correlation of the maps' cells, -1 to 1; 0 where a map is flat
+
+    Source: Adebayo et al. 2018, "Sanity checks for saliency maps", arXiv:1810.03292.
+    """
+    model = model or read_model()
+    index, stage = _check(target, layer, model)
+    inputs = _inputs(pixels, box, spacing_mm, model)
+    generator = torch.Generator().manual_seed(seed)
+    with model.lock:
+        rest, features = _at_stage(model.network, inputs, stage)
+        own = _cam(rest, features, index)[0]
+        others = [_cam(_drawn_anew(rest, generator), features, index)[0] for _ in range(times)]
+    return float(np.mean([_correlation(own, other) for other in others]))
+
+
+def heat_inside(heat: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
+    """Share of the heat that lies inside a mask, and the share of the area that the mask takes, both 0-1.
+
+    heat : (h, w) float, 0-1
+    mask : (h, w) bool, on the same grid
+    """
+    total = float(heat.sum())
+    return (float(heat[mask].sum()) / total if total else 0.0), float(mask.mean())
+
+
+def window_of(region: Detection, shape: tuple[int, int], spacing_mm: float | None) -> Box:
+    """The box of a region with MARGIN_MM around it, within an image of `shape`: row, col, height, width in pixels."""
+    margin = round(MARGIN_MM / (spacing_mm or FILM_SPACING_MM))
+    top, left = max(region.row - margin, 0), max(region.col - margin, 0)
+    bottom = min(region.row + region.height + margin, shape[0])
+    right = min(region.col + region.width + margin, shape[1])
+    return top, left, bottom - top, right - left
+
+
+def _explain(pixels: np.ndarray, box: Box, spacing_mm: float | None, target: str, layer: str, model: Model) -> HeatMap:
+    index, stage = _check(target, layer, model)
+    inputs = _inputs(pixels, box, spacing_mm, model)
+    with model.lock:  # one pass at a time: memory for one
+        cells, logits = _cam(*_at_stage(model.network, inputs, stage), index)
+    heat = interpolate(cells[None, None], size=box[2:], mode="bilinear")[0, 0].numpy()
+    return HeatMap(result_of(logits, model.card), heat, target, box)
+
+
+def _check(target: str, layer: str, model: Model) -> tuple[int, int]:
+    """Place of the label among the outputs, and number of the stage."""
+    if target not in model.card.labels:
+        raise ModelError(f"Unknown label '{target}'", todo=f"Known: {', '.join(model.card.labels)}.")
+    if layer not in LAYERS:
+        raise ModelError(f"Unknown layer '{layer}'", todo=f"Known: {', '.join(LAYERS)}.")
+    return model.card.labels.index(target), list(LAYERS).index(layer) + 2
+
+
+def _inputs(pixels: np.ndarray, box: Box, spacing_mm: float | None, model: Model) -> Tensor:
+    row, col, height, width = box
+    window = check_pixels(pixels[row : row + height, col : col + width])
+    inputs = prepare(window, spacing_mm=spacing_mm, card=model.card)
+    return inputs.to(memory_format=torch.channels_last)
+
+
+class _Rest(nn.Module):
+    """What of the network follows a stage: from its features to the logits. `entry` is where the map is taken."""
+
+    def __init__(self, network: CalcificationNet, stage: int, early: Tensor) -> None:
+        super().__init__()
+        self.entry = nn.Identity()
+        self.blocks = nn.Sequential(*(network.layer3, network.layer4, network.head)[stage - 2 :])
+        self.spots = network.spots
+        self.early = None if stage == 2 else early
+
+    def forward(self, features: Tensor) -> Tensor:
+        features = self.entry(features)
+        return fuse_logits(self.blocks(features), self.spots(features if self.early is None else self.early))
+
+
+@torch.no_grad()
+def _at_stage(network: CalcificationNet, inputs: Tensor, stage: int) -> tuple[_Rest, Tensor]:
+    """The rest of the network after a stage, and the features that enter it."""
+    early = features = network.early(inputs)
+    for block in (network.layer3, network.layer4)[: stage - 2]:
+        features = block(features)
+    return _Rest(network, stage, early), features
+
+
+def _cam(rest: _Rest, features: Tensor, index: int) -> tuple[Tensor, Tensor]:
+    """Cells of the map (h, w), 0-1, and the logits (labels,) of the same pass."""
+    with GradCAM(model=rest, target_layers=[rest.entry]) as cam:
+        # With every weight frozen, the features are what a gradient is asked for.
+        cells = cam(features.clone().requires_grad_(), targets=[ClassifierOutputTarget(index)])[0]
+        logits = cam.outputs[0].detach()
+    return torch.from_numpy(cells), logits
+
+
+@torch.no_grad()
+def _drawn_anew(rest: _Rest, generator: torch.Generator) -> _Rest:
+    """A copy whose weights are random, with the mean and the spread that each tensor had."""
+    fresh = deepcopy(rest)
+    fresh.train()  # normalised by this picture: the statistics learned with the old weights would silence the new
+    for weights in fresh.parameters():
+        mean, spread = float(weights.mean()), float(weights.std(correction=0))
+        weights.copy_(torch.normal(mean, spread, weights.shape, generator=generator))
+    return fresh
+
+
+def _correlation(one: Tensor, other: Tensor) -> float:
+    first, second = one.flatten().numpy(), other.flatten().numpy()
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return 0.0
+    return float(spearmanr(first, second).statistic)

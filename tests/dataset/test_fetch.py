@@ -1,0 +1,302 @@
+"""What would be fetched, proved against the real tables and the index that idc-index ships; how it is fetched, against
+a server on this machine and a recorded call."""
+
+import http.server
+import io
+import shutil
+import sys
+import threading
+import types
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+import pydicom
+import pytest
+
+from lemons_core.base.errors import DataError, LemonsError
+from lemons_core.cli import main
+from lemons_core.dataset import fetch
+from lemons_core.dataset.cases import read_cases
+from lemons_core.simulate.demo.demo import write_demo
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory) -> Path:
+    return write_demo(tmp_path_factory.mktemp("fetch") / "demo", seed=1, images=4, jobs=2)
+
+
+@pytest.fixture(scope="module")
+def pictures(demo) -> dict[str, list[Path]]:
+    """Files of the demo by series."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(filter(Path.is_file, demo.rglob("*.dcm"))):
+        found.setdefault(str(pydicom.dcmread(path, stop_before_pixels=True).SeriesInstanceUID), []).append(path)
+    return found
+
+
+class Server:
+    """An HTTP server on this machine that answers from a table and counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, bytes | int] = {}
+        self.short: set[str] = set()
+        self.asked: Counter[str] = Counter()
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.asked[self.path] += 1
+                answer = outer.answers.get(self.path, 404)
+                if isinstance(answer, int):
+                    self.send_error(answer)
+                    return
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                cut = self.path in outer.short
+                outer.short.discard(self.path)  # the next try gets all of it
+                self.wfile.write(answer[: len(answer) // 2] if cut else answer)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setattr("lemons_core.dataset.sources.download._TRIES", 2)
+    monkeypatch.setattr("lemons_core.dataset.sources.download.time.sleep", lambda _seconds: None)
+    running = Server()
+    yield running
+    running.server.shutdown()
+    running.server.server_close()
+
+
+@pytest.fixture
+def tables(server, demo):
+    for name in fetch.CSV_NAMES:
+        server.answers[f"/{name}"] = (demo / "csv" / name).read_bytes()
+    return server
+
+
+def test_tables_are_fetched_once_and_checked(tables, tmp_path):
+    paths = fetch.fetch_metadata(tmp_path, address=tables.address)
+    assert [path.name for path in paths] == list(fetch.CSV_NAMES)
+    assert len(read_cases(tmp_path).table) == 1546 + 326 + 1318 + 378
+    fetch.fetch_metadata(tmp_path, address=tables.address)
+    assert set(tables.asked.values()) == {1}, "what is there and right is not fetched again"
+
+
+def test_a_connection_that_breaks_once_is_tried_again(tables, tmp_path):
+    tables.short.add(f"/{fetch.CSV_NAMES[0]}")
+    fetch.fetch_metadata(tmp_path, address=tables.address)
+    assert tables.asked[f"/{fetch.CSV_NAMES[0]}"] == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (404, "the server answers 404"),
+        (503, "the server answers 503"),
+        (b"<html>Sign in to the network</html>", "The column 'calc type' or 'mass shape' is missing"),
+        (b"", "is missing"),
+    ],
+)
+def test_a_wrong_answer_is_a_clear_message_and_leaves_nothing(tables, tmp_path, answer, message):
+    tables.answers[f"/{fetch.CSV_NAMES[2]}"] = answer
+    with pytest.raises(DataError, match=message):
+        fetch.fetch_metadata(tmp_path, address=tables.address)
+    assert not list(tmp_path.rglob("*"))
+
+
+def test_a_table_that_was_cut_short_is_refused_and_the_old_one_kept(tables, demo, tmp_path):
+    fetch.fetch_metadata(tmp_path, address=tables.address)
+    old = tmp_path / "csv" / fetch.CSV_NAMES[0]
+    old.write_bytes(b"\r\n".join(old.read_bytes().split(b"\r\n")[:50]))
+    before = old.read_bytes()
+    tables.answers[f"/{fetch.CSV_NAMES[0]}"] = before
+    with pytest.raises(DataError, match=r"usable rows, 1,546 are published"):
+        fetch.fetch_metadata(tmp_path, address=tables.address)
+    assert old.read_bytes() == before
+
+
+def test_without_a_network_the_message_says_so(tmp_path, server):
+    server.server.shutdown()
+    server.server.server_close()
+    with pytest.raises(DataError, match=r"The download failed: .*Check the connection"):
+        fetch.fetch_metadata(tmp_path, address=server.address)
+
+
+def catalogue_of(table: pd.DataFrame, images: int = 1, size: int = 1000) -> pd.DataFrame:
+    series = pd.concat([table[f"{kind}_series"] for kind in ("image", "crop", "mask")]).dropna().unique()
+    return pd.DataFrame({"images": images, "size": size}, index=series)
+
+
+def test_the_plan_is_each_series_once_of_the_rows_asked_for(demo):
+    table = read_cases(demo).table
+    calc = table[(table["abnormality_type"] == "calcification")]
+    crops = fetch.plan_images(table, "crops", catalogue=catalogue_of(table))
+    assert set(crops.series) == set(calc["crop_series"]) | set(calc["mask_series"])
+    assert (crops.images, crops.size) == (len(crops.series), 1000 * len(crops.series))
+    test = fetch.plan_images(table, "views", split="test")
+    assert set(test.series) == set(calc.loc[calc["split"] == "test", "image_series"]) and test.size is None
+    assert fetch.plan_images(table, "views", split="test", limit=7).series == test.series[:7]
+
+
+def test_series_that_the_catalogue_lacks_are_told(demo):
+    table = read_cases(demo).table
+    catalogue = catalogue_of(table)
+    gone = str(catalogue.index[0])
+    plan = fetch.plan_images(table, "views", catalogue=catalogue.drop(gone))
+    assert plan.unknown == (gone,) and gone not in plan.series
+
+
+def zipped(paths: list[Path], folder: str = "") -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in paths:
+            archive.write(path, folder + path.name)
+        archive.writestr("LICENSE", "CC BY 3.0")
+    return packed.getvalue()
+
+
+def test_tcia_series_arrive_whole_and_are_not_fetched_twice(server, demo, pictures, tmp_path):
+    shutil.copytree(demo / "csv", tmp_path / "csv")
+    for uid, paths in pictures.items():
+        server.answers[f"/getImage?SeriesInstanceUID={uid}"] = zipped(paths)
+    plan = fetch.Plan(tuple(pictures), None, None)
+    last = tuple(pictures)[-1]
+    server.answers[f"/getImage?SeriesInstanceUID={last}"] = 500
+    with pytest.raises(DataError, match="500"):
+        fetch.fetch_images(plan, tmp_path, source="tcia", address=server.address)
+    server.answers[f"/getImage?SeriesInstanceUID={last}"] = zipped(pictures[last])
+    rest = fetch.leave_out_present(plan, tmp_path, None)
+    assert rest.series == (last,) and rest.there == len(pictures) - 1
+    fetch.fetch_images(rest, tmp_path, source="tcia", address=server.address)
+    fetched = {path.name: path for path in (tmp_path / "tciaDownload" / last).iterdir()}
+    assert set(fetched) == {path.name for path in pictures[last]}
+    assert not fetch.leave_out_present(plan, tmp_path, None).series
+    assert not [path for path in tmp_path.rglob(".*")]
+
+
+def test_a_zip_cannot_write_outside_its_folder(server, pictures, tmp_path):
+    uid = next(iter(pictures))
+    server.answers[f"/getImage?SeriesInstanceUID={uid}"] = zipped(pictures[uid], "../../../")
+    fetch.fetch_images(fetch.Plan((uid,), None, None), tmp_path / "out", source="tcia", address=server.address)
+    assert {path.parent for path in tmp_path.rglob("*.dcm")} == {tmp_path / "out" / "tciaDownload" / uid}
+
+
+@pytest.mark.parametrize("answer", [b"<html>busy</html>", zipped([])])
+def test_a_series_that_is_none_leaves_no_folder(server, tmp_path, answer):
+    server.answers["/getImage?SeriesInstanceUID=1.2.3"] = answer
+    with pytest.raises(DataError, match="TCIA has sent"):
+        fetch.fetch_images(fetch.Plan(("1.2.3",), None, None), tmp_path, source="tcia", address=server.address)
+    assert not list((tmp_path / "tciaDownload").iterdir())
+
+
+@pytest.fixture
+def idc(monkeypatch, pictures):
+    """idc-index with its network taken out: calls are recorded, files appear where the real one puts them."""
+    calls: list[dict[str, object]] = []
+    down: set[str] = set()
+
+    class Client:
+        @classmethod
+        def client(cls) -> "Client":
+            return cls()
+
+        def download_from_selection(self, downloadDir: str, seriesInstanceUID: list[str], **more: object) -> None:
+            calls.append({"series": seriesInstanceUID, **more})
+            for uid in set(seriesInstanceUID) - down:
+                folder = Path(downloadDir, "cbis_ddsm", "case", "1.2.3", f"MG_{uid}")
+                folder.mkdir(parents=True, exist_ok=True)
+                for number, path in enumerate(pictures[uid]):
+                    shutil.copy(path, folder / f"{number}-uuid.dcm")
+
+    monkeypatch.setitem(sys.modules, "idc_index", types.SimpleNamespace(IDCClient=Client))
+    return types.SimpleNamespace(calls=calls, down=down)
+
+
+def test_idc_gets_the_series_and_goes_on_after_a_failure(idc, pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch, "_BATCH", 2)
+    catalogue = pd.DataFrame({"images": {uid: len(paths) for uid, paths in pictures.items()}, "size": 10})
+    plan = fetch.Plan(tuple(pictures), None, None)
+    idc.down.add(plan.series[3])
+    with pytest.raises(DataError, match="has not sent 1 of 2 series"):
+        fetch.fetch_images(plan, tmp_path)
+    idc.down.clear()
+    rest = fetch.leave_out_present(plan, tmp_path, catalogue)
+    assert rest.there == 3 and rest.series[0] == plan.series[3]
+    fetch.fetch_images(rest, tmp_path)
+    assert not fetch.leave_out_present(plan, tmp_path, catalogue).series
+    assert [uid for call in idc.calls for uid in call["series"]] == [*plan.series[:4], *rest.series]
+
+
+def test_a_disk_that_is_too_small_is_told_before_anything_starts(idc, tmp_path):
+    with pytest.raises(DataError, match="GiB are needed"):
+        fetch.fetch_images(fetch.Plan(("1.2.3",), 1, 10**18), tmp_path)
+    assert not idc.calls
+
+
+def test_without_idc_index_the_message_says_how_to_install_it(monkeypatch, demo, capsys):
+    monkeypatch.setitem(sys.modules, "idc_index_data", None)
+    with pytest.raises(LemonsError, match=r"pip install idc-index==0\.13\.4"):
+        fetch.read_catalogue()
+
+
+def fake_catalogue(monkeypatch, tmp_path: Path, table: pd.DataFrame, size_mb: float) -> None:
+    """The shipped index, reduced to what is read of it."""
+    series = catalogue_of(table).index
+    columns = {"SeriesInstanceUID": series, "instanceCount": 2, "series_size_MB": size_mb, "collection_id": "cbis_ddsm"}
+    path = tmp_path / "idc_index.parquet"
+    pd.DataFrame(columns).to_parquet(path)
+    monkeypatch.setitem(sys.modules, "idc_index_data", types.SimpleNamespace(IDC_INDEX_PARQUET_FILEPATH=path))
+
+
+def test_a_dry_run_prints_series_and_size_and_fetches_nothing(idc, demo, tmp_path, monkeypatch, capsys):
+    fake_catalogue(monkeypatch, tmp_path, read_cases(demo).table, 20.0)
+    shutil.copytree(demo / "csv", tmp_path / "out" / "csv")
+    assert main(["fetch", "views", "--split", "test", "--out", str(tmp_path / "out"), "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    series = len(fetch.plan_images(read_cases(demo).table, "views", split="test").series)
+    assert f"{series} series, {2 * series} images, {series * 20e6 / 2**30:.1f} GiB" in shown
+    assert not idc.calls
+
+
+def test_a_large_download_is_asked_for(idc, demo, tmp_path, monkeypatch, capsys):
+    fake_catalogue(monkeypatch, tmp_path, read_cases(demo).table, 20.0)
+    shutil.copytree(demo / "csv", tmp_path / "out" / "csv")
+    command = ["fetch", "crops", "--out", str(tmp_path / "out")]
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))  # no terminal: nobody can be asked
+    assert main(command) == 1
+    assert "--yes" in capsys.readouterr().err
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _question: "n")
+    assert main(command) == 0
+    assert not idc.calls and "Nothing fetched" in capsys.readouterr().out
+
+
+def test_real_images_are_not_put_among_simulated_ones(demo, capsys):
+    assert main(["fetch", "metadata", "--out", str(demo)]) == 1
+    assert "simulated demo data" in capsys.readouterr().err
+
+
+def test_every_row_of_the_real_tables_is_in_the_shipped_index(real_data):
+    """100 % of the rows, calcification and mass; together they name each of the collection's 6,775 series."""
+    pytest.importorskip("idc_index_data", reason="the optional package idc-index is not installed")
+    catalogue = fetch.read_catalogue()
+    assert (len(catalogue), int(catalogue["images"].sum())) == (6775, 10239)
+    table = read_cases(real_data / "cbis-ddsm" / "csv").table
+    named = [table[f"{kind}_series"] for kind in ("image", "crop", "mask")]
+    assert all(series.notna().all() and series.isin(catalogue.index).all() for series in named)
+    assert set(pd.concat(named)) == set(catalogue.index)
+    crops = fetch.plan_images(table, "crops", catalogue=catalogue)
+    views = fetch.plan_images(table, "views", catalogue=catalogue)
+    assert not crops.unknown and not views.unknown
+    assert (crops.images, round(crops.size / 1e9)) == (2 * 1872, 32)
+    assert (views.images, round(views.size / 1e9)) == (len(views.series), 49)
