@@ -32,7 +32,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ImplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from lemons_core.dataset.collection import read_collection
-from lemons_core.dataset.convert import convert_collection
+from lemons_core.dataset.convert import ConversionOptions, convert_collection
 from lemons_core.images import png
 from lemons_core.simulate import Lesion, simulate_view
 from lemons_core.simulate.demo.dicom import make_uid
@@ -132,8 +132,9 @@ def _measure(root: Path, work: Path, given: argparse.Namespace) -> None:
     sizes = list(zip(index["rows"].tolist(), index["columns"].tolist(), strict=True))
     jobs = given.jobs
     few = files[: given.recipe_views]
+    options = ConversionOptions(["view"])
     ways: dict[str, tuple[list[Path], Callable[[Path], object]]] = {
-        "ours": (files, lambda out: convert_collection(collection, out, kinds=["view"], jobs=jobs)),
+        "ours": (files, lambda out: convert_collection(collection, out, options=options, jobs=jobs)),
         "floor": (files, lambda out: by_floor(files, sizes, jobs)),
     }
     if few and all(map(shutil.which, ("dcmj2pnm", "convert", "xargs"))):

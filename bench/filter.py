@@ -22,11 +22,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import pandas as pd
 
-from lemons_core.charts import base as charts
-from lemons_core.charts import labels as charts_labels
-from lemons_core.dataset import explore as eda
+from lemons_core.charts.base import counts_figure, share_figure
+from lemons_core.charts.labels import overlap_figure
+from lemons_core.dataset import explore
 from lemons_core.dataset.collection import read_collection
-from lemons_core.simulate.demo.demo import write_demo
+from lemons_core.simulate.demo.write import write_demo
 
 ROOT = Path(__file__).parents[1]
 CHANGES: tuple[dict[str, list[str]], ...] = (
@@ -47,13 +47,13 @@ def enlarge(folder: Path, rows: int) -> None:
     missing = rows - len(body) - (len(list(csv.reader(io.StringIO(other.read_text("utf-8"))))) - 1)
     more = []
     for number in range(missing):
-        copy, place = divmod(number, len(body))
+        copy, row = divmod(number, len(body))
         names = rf"P_{copy + 1:02}\1" if copy < 99 else rf"P_{copy + 1}\1"
         more.append([
             _NAMES.sub(lambda found, names=names, copy=copy: (
                 found.expand(names) if found[1] else f"{found[2]}.{copy + 1}"
             ), cell)
-            for cell in body[place]
+            for cell in body[row]
         ])  # fmt: skip
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([head, *body, *more])
@@ -68,18 +68,18 @@ def work(table: pd.DataFrame, filters: dict[str, list[str]], spent: dict[str, fl
         spent[name] = spent.get(name, 0) + time.perf_counter() - start
         return made
 
-    rows = timed("filter", lambda: eda.filter_rows(table, filters))
+    rows = timed("filter", lambda: explore.filter_rows(table, filters))
     assert isinstance(rows, pd.DataFrame)
-    attribute = eda.ATTRIBUTES["morphology"]
+    attribute = explore.ATTRIBUTES["morphology"]
     tables = timed("tables", lambda: (
-        eda.count_by(rows, attribute), eda.malignant_share(rows, attribute), eda.co_occurrence(rows, attribute),
-        eda.missing_together(rows), eda.missing_values(rows),
+        explore.count_by(rows, attribute), explore.malignant_share(rows, attribute),
+        explore.co_occurrence(rows, attribute), explore.missing_together(rows), explore.missing_values(rows),
     ))  # fmt: skip
     counts, shares, both, gaps, _ = tables  # type: ignore[misc]
     timed("figures", lambda: [
         figure.to_json()
-        for figure in (charts.counts_figure(counts), charts.share_figure(shares), charts_labels.overlap_figure(both),
-                       charts.counts_figure(gaps))
+        for figure in (counts_figure(counts), share_figure(shares), overlap_figure(both),
+                       counts_figure(gaps))
     ])  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def page_seconds(root: Path, rows: int) -> float:
     best = [float("inf")] * len(CHANGES)
     for _ in range(3):
         for number, filters in enumerate(CHANGES):
-            for name in eda.FILTERS:
+            for name in explore.FILTERS:
                 page.session_state[name] = filters.get(name, [])
             start = time.perf_counter()
             page.run()

@@ -26,7 +26,7 @@ from lemons_core.simulate.demo.files import csv_text
 _START = """
 import json, sys, time
 start = time.perf_counter()
-from lemons_core.collection import read_collection
+from lemons_core.dataset.collection import read_collection
 imported = time.perf_counter()
 collection = read_collection(sys.argv[1])
 done = time.perf_counter()

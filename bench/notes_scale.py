@@ -20,7 +20,7 @@ import pandas as pd
 from lemons_core.dataset.cases import read_cases
 from lemons_core.notes.evaluate import evaluate
 from lemons_core.notes.store import train_model, write_model
-from lemons_core.simulate.demo.demo import write_demo
+from lemons_core.simulate.demo.write import write_demo
 
 
 def enlarge(table: pd.DataFrame, times: int) -> pd.DataFrame:

@@ -104,16 +104,16 @@ def measure(file: Path, arguments: argparse.Namespace) -> None:
         "resample and normalise": seconds(lambda: normalise(resample(picture.pixels, spacing, card.spacing_mm), card)),
         "look for specks": seconds(lambda: calcification_logit_map(normalised, tissue, model)),
     }
-    spots = calcification_logit_map(normalised, tissue, model)
-    places = find_candidates(normalised, spots, card.spacing_mm)
-    parts["group them"] = seconds(lambda: find_candidates(normalised, spots, card.spacing_mm))
+    logit_map = calcification_logit_map(normalised, tissue, model)
+    candidates = find_candidates(normalised, logit_map, card.spacing_mm)
+    parts["group them"] = seconds(lambda: find_candidates(normalised, logit_map, card.spacing_mm))
     pass_time = seconds(forward)
     floor = parts["decode the file"] + pass_time
     print(f"{file.name}: {picture.pixels.shape[0]} x {picture.pixels.shape[1]}, {arguments.threads} threads")
     print(f"  whole scan                    {whole:6.2f} s, of which")
     for name, spent in parts.items():
         print(f"    {name:<28}{spent:6.2f} s")
-    print(f"    {f'read {len(places)} places, and rest':<28}{whole - sum(parts.values()):6.2f} s")
+    print(f"    {f'read {len(candidates)} candidates, and rest':<28}{whole - sum(parts.values()):6.2f} s")
     print(f"  floor: decode + one fp32 pass {floor:6.2f} s   scan / floor = {whole / floor:.2f}")
     print(f"  peak memory {peak:.0f} MB; {arguments.views} more views grew it by {grown:.0f} MB")
     if arguments.quick:
@@ -143,23 +143,22 @@ def measure_crop(file: Path, arguments: argparse.Namespace) -> None:
     import torch
 
     from lemons_core.vision.detect.gradcam import LAYERS, explain_crop
-    from lemons_core.vision.network.model import answer
-    from lemons_core.vision.network.preprocess import prepare
+    from lemons_core.vision.network.model import fuse_logits
+    from lemons_core.vision.network.preprocess import normalise_image
     from lemons_core.vision.network.weights import read_model
 
     torch.set_num_threads(arguments.threads)
     model = read_model()
     network = model.network
     picture = read_image(file)
-    inputs = prepare(picture.pixels, spacing_mm=picture.spacing_mm, card=model.card)
-    inputs = inputs.to(memory_format=torch.channels_last)
+    inputs = normalise_image(picture.pixels, picture.spacing_mm, model.card).to_input()
 
     def passes() -> None:
         with torch.no_grad():
             early = network.early(inputs)
             features = network.layer4[:-1](network.layer3(early))
         features.requires_grad_()
-        answer(network.head(network.layer4[-1](features)), network.spots(early))[0, 0].backward()
+        fuse_logits(network.head(network.layer4[-1](features)), network.spots(early))[0, 0].backward()
 
     def explained(layer: str) -> float:
         def work() -> None:

@@ -21,21 +21,19 @@ from lemons_core.base.config import read_settings
 from lemons_core.base.parallel import run_many
 from lemons_core.base.terms import MORPHOLOGY
 from lemons_core.metrics.binary import wilson
-from lemons_core.metrics.froc import free_response, operating_point, view_auc
-from lemons_core.vision.detect.detector import MIN_SCORE, SHOWN_FROM
+from lemons_core.metrics.froc import OperatingPoint, free_response, operating_point, view_auc
 from lemons_core.vision.evaluate.view_calibration import ReadView, read_view
 from lemons_core.vision.record.card import read_card
+from lemons_core.vision.record.findings import MIN_SCORE, SHOWN_FROM
 
 
-def print_point(words: str, point: dict) -> None:
+def print_point(words: str, point: OperatingPoint) -> None:
     found, typed = (
         "none" if row is None else f"{row[0]:.2f} ({row[1]:.2f}-{row[2]:.2f})"
-        for row in (point["sensitivity"], point["typed"])
+        for row in (point.sensitivity, point.typed)
     )
-    normal = "-" if point["false_on_normal"] is None else f"{point['false_on_normal']:.2f}"
-    print(
-        f"{words:<26}{point['threshold']:>7.3f}  {found:<19}{point['false_with_lesions']:>11.2f}{normal:>9}   {typed}"
-    )
+    normal = "-" if point.false_on_normal is None else f"{point.false_on_normal:.2f}"
+    print(f"{words:<26}{point.threshold:>7.3f}  {found:<19}{point.false_with_lesions:>11.2f}{normal:>9}   {typed}")
 
 
 def share_text(hits: int, n: int) -> str:
@@ -44,9 +42,9 @@ def share_text(hits: int, n: int) -> str:
 
 
 def shown(view: ReadView, token: str) -> list[bool]:
-    """Of every lesion that is first of all of this kind, whether a place on it is shown."""
+    """Of every lesion that is first of all of this kind, whether a detection on it is shown."""
     hit = {mark.lesion for mark in view.marked.marks if mark.score >= SHOWN_FROM["view"]}
-    return [place in hit for place, tokens in enumerate(view.tokens) if tokens[0] == token]
+    return [lesion in hit for lesion, tokens in enumerate(view.tokens) if tokens[0] == token]
 
 
 def main() -> None:
@@ -71,7 +69,7 @@ def main() -> None:
     print(f"{given.views} views with {lesions} visible lesions, {given.normal} without; 95 % Wilson intervals\n")
     print(f"{'':<26}{'score':>7}  {'lesions found':<19}{'false/view':>11}{'normal':>9}   group right, of those found")
     for point in free_response(read):
-        print_point(f"{point['false_per_view']:g} false a view", point)
+        print_point(f"{point.false_per_view:g} false a view", point)
     for limit in (MIN_SCORE, SHOWN_FROM["view"]):
         print_point(f"from a score of {limit:g}", operating_point(read, threshold=limit))
     auc = view_auc(read)

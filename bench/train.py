@@ -23,13 +23,13 @@ from lemons_core.vision.network.model import build_network
 from lemons_core.vision.record.recipe import Recipe
 from lemons_core.vision.tiles.constants import EMPTY_CARD
 from lemons_core.vision.tiles.crops import Tile
-from lemons_core.vision.tiles.data import Item, Items, SimulatedTiles, StoredTiles
+from lemons_core.vision.tiles.data import SimulatedTiles, StoredTiles, TileDataset, TileExample
 from lemons_core.vision.train.batches import Batches, count_workers, open_loader
 from lemons_core.vision.train.ddp import ProcessGroup
 from lemons_core.vision.train.learner import Learner
 
 
-def timed(learner: Learner, parts: Iterable[Item], device: torch.device) -> float:
+def timed(learner: Learner, parts: Iterable[TileExample], device: torch.device) -> float:
     """Seconds a step, without the first, which fills pipes and caches."""
     began = time.perf_counter()
     for number, part in enumerate(parts):
@@ -53,7 +53,7 @@ def stored(folder: Path, tiles: SimulatedTiles, count: int) -> StoredTiles:
     return StoredTiles(names, EMPTY_CARD, seed=0)
 
 
-def cost(items: Items, count: int) -> float:
+def cost(items: TileDataset, count: int) -> float:
     """Seconds of a core for one item."""
     began = time.process_time()
     for number in range(count):
@@ -68,25 +68,25 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    team = ProcessGroup()
+    group = ProcessGroup()
     recipe = Recipe(batch=given.batch, workers=given.workers, tiles=given.batch * (given.steps + 1))
-    workers = count_workers(recipe, team)
+    workers = count_workers(recipe, group)
     tiles = SimulatedTiles(EMPTY_CARD, count=recipe.tiles * given.rounds, seed=0)
     one = replace(recipe, workers=0)
-    learner = Learner(build_network(), one, team, steps=recipe.tiles, positive=torch.ones(len(EMPTY_CARD.labels)))
+    learner = Learner(build_network(), one, group, steps=recipe.tiles, positive=torch.ones(len(EMPTY_CARD.labels)))
     learner.network.train()
 
     some = [tiles[number] for number in range(given.batch)]
-    memory = [Item(*(torch.stack(part) for part in zip(*some, strict=True)))] * (given.steps + 1)
+    memory = [TileExample(*(torch.stack(part) for part in zip(*some, strict=True)))] * (given.steps + 1)
     with tempfile.TemporaryDirectory() as folder:
-        ways: dict[str, Items] = {"from disk": stored(Path(folder), tiles, recipe.tiles), "simulated": tiles}
-        batches = Batches(recipe.tiles, recipe, team)
+        ways: dict[str, TileDataset] = {"from disk": stored(Path(folder), tiles, recipe.tiles), "simulated": tiles}
+        batches = Batches(recipe.tiles, recipe, group)
         loaders = {name: open_loader(items, batches, workers) for name, items in ways.items()}
         best = dict.fromkeys(["memory", *ways], float("inf"))
         for number in range(given.rounds):
             batches.epoch = number
             for name in best:
-                best[name] = min(best[name], timed(learner, loaders.get(name, memory), team.device))
+                best[name] = min(best[name], timed(learner, loaders.get(name, memory), group.device))
         image = best["memory"] / given.batch
         print(f"step in memory, a tile {1000 * image:8.1f} ms")
         for name, items in ways.items():

@@ -7,12 +7,11 @@ import pandas as pd
 import streamlit as st
 
 from lemons_core.base.terms import GROUP_WORDS, View, display
-from lemons_core.dataset import explore as eda
+from lemons_core.dataset import explore
 from lemons_core.dataset.overview import Overview
 from lemons_core.labels.mapping import read_mapping
-from lemons_core.ui.scan import analyses as scans
-from lemons_core.ui.scan import uploads
-from lemons_core.ui.shell import outlines, parts, source, viewer
+from lemons_core.ui.scan import analyses, uploads
+from lemons_core.ui.shell import outlines, parts, source, state, viewer
 from lemons_core.ui.shell.navigation import enter
 
 COLUMNS = ["case_id", "split", "laterality", "view", "calc_group", "morphology", "distribution", "pathology"]
@@ -23,45 +22,45 @@ def go_to(case: str) -> None:
     st.query_params["case"] = case
 
 
-def choose_rows(table: pd.DataFrame, asked: str | None) -> pd.DataFrame:
+def choose_rows(table: pd.DataFrame, requested: str | None) -> pd.DataFrame:
     """The rows to step through: what the filters in the address leave, else those with images, else all."""
-    filters = eda.read_filters({name: st.query_params.get_all(f"in_{name}") for name in eda.FILTERS})
-    rows = eda.filter_rows(table, filters)
-    if filters and len(rows) and (asked is None or (rows["case_id"] == asked).any()):
+    filters = explore.read_filters({name: st.query_params.get_all(f"in_{name}") for name in explore.FILTERS})
+    rows = explore.filter_rows(table, filters)
+    if filters and len(rows) and (requested is None or (rows["case_id"] == requested).any()):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f":material/filter_alt: Only {eda.filter_words(filters)}: {len(rows):,} rows.")
+            st.caption(f":material/filter_alt: Only {explore.filter_words(filters)}: {len(rows):,} rows.")
             if st.button("All cases", type="tertiary", icon=":material/filter_alt_off:"):
                 for name in filters:
                     del st.query_params[f"in_{name}"]
                 st.rerun()
         return rows
-    shown = eda.filter_rows(table, WITH_IMAGES)
-    hidden = (table["case_id"] == asked).any() and not (shown["case_id"] == asked).any()
-    return table if len(shown) < 2 or hidden or st.session_state.get("all_cases") else shown
+    shown = explore.filter_rows(table, WITH_IMAGES)
+    hidden = (table["case_id"] == requested).any() and not (shown["case_id"] == requested).any()
+    return table if len(shown) < 2 or hidden or st.session_state.get(state.CASE_ALL) else shown
 
 
 def choose_case(table: pd.DataFrame) -> dict[str, Any]:
     """One row: by the address, the arrow keys or the table."""
-    asked = st.query_params.get("case")
-    rows = choose_rows(table, asked)
+    requested = st.query_params.get("case")
+    rows = choose_rows(table, requested)
     ids = rows["case_id"].tolist()
-    if asked is not None and asked not in ids:
-        st.warning(f"This collection has no case {parts.plain(asked[:60])}.", icon=":material/search_off:")
-    place = ids.index(asked) if asked in ids else first_complete(rows)
-    case = rows.iloc[place].to_dict()
+    if requested is not None and requested not in ids:
+        st.warning(f"This collection has no case {parts.plain(requested[:60])}.", icon=":material/search_off:")
+    index = ids.index(requested) if requested in ids else first_complete(rows)
+    case = rows.iloc[index].to_dict()
     with st.container(horizontal=True, vertical_alignment="center"):
         for label, step, key in (("Previous", -1, "Left"), ("Next", 1, "Right")):
-            other = ids[(place + step) % len(ids)]
+            other = ids[(index + step) % len(ids)]
             st.button(label, shortcut=key, on_click=go_to, args=(other,), disabled=len(ids) == 1)
         chooser = st.popover("Choose", icon=":material/table_rows:", on_change="rerun")
         if chooser.open:  # else the table is not even sent
             with chooser:
-                if 1 < len(eda.filter_rows(table, WITH_IMAGES)) < len(table):
-                    st.toggle("Also cases without images", key="all_cases", persist_state="session")
-                choose_from_table(rows, place)
+                if 1 < len(explore.filter_rows(table, WITH_IMAGES)) < len(table):
+                    st.toggle("Also cases without images", key=state.CASE_ALL, persist_state="session")
+                choose_from_table(rows, index)
         st.markdown(
             f"**{display(case['laterality']).capitalize()} breast, {case['view']}, abnormality "
-            f"{case['abnormality_id']}**, patient {parts.plain(case['patient_id'])} ({place + 1:,} of {len(ids):,})",
+            f"{case['abnormality_id']}**, patient {parts.plain(case['patient_id'])} ({index + 1:,} of {len(ids):,})",
             width="content",
         )
     return case
@@ -74,8 +73,8 @@ def first_complete(rows: pd.DataFrame) -> int:
     return int((2 * both.to_numpy() + crop.to_numpy()).argmax())
 
 
-def choose_from_table(rows: pd.DataFrame, place: int) -> None:
-    key = f"cases-{place}"
+def choose_from_table(rows: pd.DataFrame, index: int) -> None:
+    key = f"cases-{index}"
 
     def take() -> None:
         chosen = st.session_state[key]["selection"]["rows"]
@@ -87,7 +86,7 @@ def choose_from_table(rows: pd.DataFrame, place: int) -> None:
         key=key,
         on_select=take,
         selection_mode="single-row",
-        selection_default={"selection": {"rows": [place]}},
+        selection_default={"selection": {"rows": [index]}},
         hide_index=True,
         height=260,
         width=640,
@@ -99,7 +98,7 @@ def choose_from_table(rows: pd.DataFrame, place: int) -> None:
 def render_view(view: str, case: dict[str, Any], breast: pd.DataFrame, window: tuple[int, int], seen: Overview) -> None:
     """One view of the breast, with the outline of every abnormality that has a mask."""
     rows = breast[breast["view"] == view]
-    st.markdown(f"**{eda.FILTERS['view'].text(view)}**" + (", this case" if view == case["view"] else ""))
+    st.markdown(f"**{explore.FILTERS['view'].text(view)}**" + (", this case" if view == case["view"] else ""))
     if rows.empty:
         st.info(f"The tables describe nothing in the {view} view of this breast.", icon=":material/visibility_off:")
         return
@@ -112,9 +111,8 @@ def render_view(view: str, case: dict[str, Any], breast: pd.DataFrame, window: t
         drawn = outlines.outline_all(rows, case["lesion_id"], film)
         tag = f"{view} {display(case['laterality'])}{', simulated' if seen.simulated else ''}"
         alt = f"Mammogram: {tag}. Outlined: {drawn.words or 'nothing'}."
-        viewer.show_picture(
-            files.iloc[0], film, key=f"zoom-{view}", alt=alt, tag=tag, window=window, shapes=drawn.shapes
-        )
+        frame = viewer.Frame(f"zoom-{view}", film.values.shape[:2], film.picture, alt, tag, drawn.shapes)
+        viewer.show_film(film, frame, window=window)
         st.caption(" ".join([f"{origin(seen)}{film.size_words}. Outlined: {drawn.words or 'nothing'}.", *drawn.notes]))
     other = rows[rows["case_id"] != case["case_id"]]
     if len(other):
@@ -148,7 +146,8 @@ def render_crop(case: dict[str, Any], window: tuple[int, int], seen: Overview) -
         film = viewer.read_film(file)
         tag = f"crop{', simulated' if seen.simulated else ''}"
         alt = f"Mammogram: {tag}, around abnormality {case['abnormality_id']}."
-        viewer.show_picture(file, film, key="zoom-crop", alt=alt, tag=tag, window=window, native=True)
+        frame = viewer.Frame("zoom-crop", film.values.shape[:2], film.picture, alt, tag, native=True)
+        viewer.show_film(film, frame, window=window)
         st.caption(f"{origin(seen)}{film.size_words}.")
     if st.button("Classify this crop", icon=":material/image_search:", width="stretch"):
         classify(case, seen)
@@ -156,12 +155,12 @@ def render_crop(case: dict[str, Any], window: tuple[int, int], seen: Overview) -
 
 def classify(case: dict[str, Any], seen: Overview) -> None:
     """Go to the Scan page with this crop: as a sample where it is one, else as if it had been uploaded."""
-    scans.forget_scan()
+    analyses.forget_scan()
     if any(sample.case_id == case["case_id"] for sample in seen.samples):
-        for key in ("sample_group", f"sample-{case['calc_group']}"):  # what was chosen there before
+        for key in (state.SCAN_SAMPLE_GROUP, state.SCAN_SAMPLE + case["calc_group"]):  # what was chosen there before
             st.session_state.pop(key, None)
         st.switch_page("pages/scan.py", query_params={"sample": case["case_id"]})
-    uploads.give(f"{case['case_id']}{Path(case['crop_file']).suffix}", Path(case["crop_file"]).read_bytes())
+    uploads.put(f"{case['case_id']}{Path(case['crop_file']).suffix}", Path(case["crop_file"]).read_bytes())
     st.switch_page("pages/scan.py")
 
 
@@ -171,7 +170,7 @@ def render_words(case: dict[str, Any], collection: Any) -> None:
         st.subheader("Notes", anchor=False)
         st.markdown("\n".join(
             f"- {note.field}: **{note.words}**" + (f" `{note.written}`" if note.written.isupper() else "")
-            for note in eda.describe_case(case).itertuples()
+            for note in explore.describe_case(case).itertuples()
         ))  # fmt: skip
     with labels:
         st.subheader("Labels", anchor=False)
@@ -200,8 +199,8 @@ def render_words(case: dict[str, Any], collection: Any) -> None:
 
 def choose_window() -> tuple[int, int]:
     """Width and level in per cent of what each picture would be shown with by itself."""
-    width = st.slider("Window: width", 10, 200, 100, 5, "%d%%", key="window", persist_state="session")
-    level = st.slider("Level: centre", -50, 50, 0, 1, "%d%%", key="level", persist_state="session")
+    width = st.slider("Window: width", 10, 200, 100, 5, "%d%%", key=state.CASE_WINDOW_WIDTH, persist_state="session")
+    level = st.slider("Level: centre", -50, 50, 0, 1, "%d%%", key=state.CASE_WINDOW_LEVEL, persist_state="session")
     return width, level
 
 

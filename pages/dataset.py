@@ -3,16 +3,17 @@
 from urllib.parse import urlencode
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
-from lemons_core.charts import base as charts
-from lemons_core.charts import labels as charts_labels
-from lemons_core.dataset import explore as eda
+from lemons_core.charts.base import bars_figure, counts_figure, share_figure, with_ink
+from lemons_core.charts.labels import overlap_figure
+from lemons_core.dataset import explore
 from lemons_core.dataset.collection import Collection
 from lemons_core.dataset.overview import Overview
 from lemons_core.dataset.quality import FaultKind
 from lemons_core.metrics.binary import wilson
-from lemons_core.ui.shell import parts, source
+from lemons_core.ui.shell import parts, source, state
 from lemons_core.ui.shell.navigation import enter
 
 SHOWN = [
@@ -21,14 +22,14 @@ SHOWN = [
 ]  # fmt: skip
 NEEDED = [*SHOWN, "lesion_id", "morphology_tokens", "distribution_tokens", "view_file", "crop_file"]
 FIRST = ("split", "group", "pathology")  # filters that always stand on the page
-SEVERAL = [name for name, attribute in eda.ATTRIBUTES.items() if attribute.several]
+SEVERAL = [name for name, attribute in explore.ATTRIBUTES.items() if attribute.several]
 SHARE_KEY = '<div class="key"><span>Dot: share of rows. Bar: 95% interval.</span></div>'
 ENRICHED = "Case-enriched: these are not screening PPVs."
 LAZY = 5_000  # rows above which the browser fetches a table piece by piece
 
 
 def choose(name: str) -> list[str]:
-    attribute = eda.FILTERS[name]
+    attribute = explore.FILTERS[name]
     # No prettier words than `options`: what stands on a button also stands in the address.
     if len(attribute.options) > 7:
         return st.multiselect(attribute.name, attribute.options, key=name, bind="query-params")
@@ -41,11 +42,11 @@ def choose_filters(table: pd.DataFrame) -> tuple[dict[str, list[str]], pd.DataFr
         chosen = {name: choose(name) for name in FIRST}
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.popover("More filters", icon=":material/tune:"):
-            chosen |= {name: choose(name) for name in eda.FILTERS if name not in FIRST}
+            chosen |= {name: choose(name) for name in explore.FILTERS if name not in FIRST}
         filters = {name: list(texts) for name, texts in chosen.items() if texts}
-        rows = eda.filter_rows(table, filters)
+        rows = explore.filter_rows(table, filters)
         if filters:
-            words = parts.plain(eda.filter_words(filters))
+            words = parts.plain(explore.filter_words(filters))
             st.markdown(f"**{len(rows):,} of {len(table):,} rows**: {words}.", width="content")
             st.button("Clear all", icon=":material/filter_alt_off:", type="tertiary", on_click=clear_filters)
             if len(rows):
@@ -62,23 +63,23 @@ def subset(filters: dict[str, list[str]]) -> dict[str, list[str]]:
 
 
 def clear_filters() -> None:
-    for name in eda.FILTERS:
+    for name in explore.FILTERS:
         st.session_state[name] = []
 
 
-def linked(figure: "charts.go.Figure", name: str, key: str, alt: str) -> None:
+def linked(figure: go.Figure, name: str, key: str, alt: str) -> None:
     """A chart whose bars filter by what they stand for; a second click takes the filter away."""
-    # With a new key the chart forgets what was selected in it: the filters alone tell what is chosen.
-    key = f"{key}-{name}-{st.session_state.get('clicks', 0)}"
+    # With a new key the chart forgets what was selected in it: the filters alone hold what is chosen.
+    key = f"{key}-{name}-{st.session_state.get(state.DATASET_CLICKS, 0)}"
 
     def take() -> None:
         points = st.session_state[key]["selection"]["points"]
         if points:
             text = points[0]["y"]
             st.session_state[name] = [] if st.session_state.get(name) == [text] else [text]
-            st.session_state["clicks"] = st.session_state.get("clicks", 0) + 1
+            st.session_state[state.DATASET_CLICKS] = st.session_state.get(state.DATASET_CLICKS, 0) + 1
 
-    figure = charts.with_ink(figure, dark=st.context.theme.type == "dark")
+    figure = with_ink(figure, dark=st.context.theme.type == "dark")
     config = {"displayModeBar": False}
     st.plotly_chart(figure, key=key, alt=alt, on_select=take, selection_mode="points", config=config)
 
@@ -103,26 +104,21 @@ def render_figures(rows: pd.DataFrame) -> None:
 
 
 def render_plots(rows: pd.DataFrame, seen: Overview) -> None:
+    ways = list(explore.ATTRIBUTES)
     name = st.segmented_control(
-        "Divide by",
-        list(eda.ATTRIBUTES),
-        key="by",
-        bind="query-params",
-        default="group",
-        required=True,
-        wrap=True,
+        "Divide by", ways, key="by", bind="query-params", default="group", required=True, wrap=True
     )
-    attribute = eda.ATTRIBUTES[name]
-    counts, shares = eda.count_by(rows, attribute), eda.malignant_share(rows, attribute)
+    attribute = explore.ATTRIBUTES[name]
+    counts, shares = explore.count_by(rows, attribute), explore.malignant_share(rows, attribute)
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown(f"**{attribute.name} and pathology**")
         st.html(parts.PATHOLOGY_KEY)
-        linked(charts.counts_figure(counts), name, "counts", parts.alt_counts(counts))
+        linked(counts_figure(counts), name, "counts", parts.alt_counts(counts))
     with right:
         st.markdown(f"**Malignant share by {attribute.name.lower()}**")
         st.html(SHARE_KEY)
-        linked(charts.share_figure(shares), name, "shares", parts.alt_shares(shares))
+        linked(share_figure(shares), name, "shares", parts.alt_shares(shares))
     notes = [f"n = {len(rows):,} rows, {parts.data_words(seen)}."]
     if attribute.several:
         notes.append("A row with several values counts in each.")
@@ -138,11 +134,11 @@ def render_plots(rows: pd.DataFrame, seen: Overview) -> None:
 def render_pairs(rows: pd.DataFrame) -> None:
     st.subheader("What stands together", anchor=False)
     name = st.segmented_control("Values of", SEVERAL, key="pairs", bind="query-params", default="group", required=True)
-    both = eda.co_occurrence(rows, eda.ATTRIBUTES[name])
+    both = explore.co_occurrence(rows, explore.ATTRIBUTES[name])
     if both.empty:
         st.caption(f"n = {len(rows):,} rows; none of them names two values.")
         return
-    figure = charts_labels.overlap_figure(both).update_layout(height=130 + 28 * len(both))
+    figure = overlap_figure(both).update_layout(height=130 + 28 * len(both))
     pairs = both.stack()
     words = ", ".join(f"{one} and {other} {n}" for (one, other), n in pairs.items() if n and one < other)
     parts.chart(figure, "pairs-chart", f"Rows that name both: {words}.")
@@ -151,7 +147,7 @@ def render_pairs(rows: pd.DataFrame) -> None:
 
 def render_missing(rows: pd.DataFrame) -> None:
     st.subheader("What is missing", anchor=False)
-    missing, together = eda.missing_values(rows), eda.missing_together(rows)
+    missing, together = explore.missing_values(rows), explore.missing_together(rows)
     worst = missing[missing["missing"] > 0].sort_values("missing", ascending=False)
     if worst.empty:
         st.markdown(f":material/check: Nothing: all of the {len(rows):,} rows are complete.")
@@ -165,7 +161,7 @@ def render_missing(rows: pd.DataFrame) -> None:
     )
     st.html(parts.PATHOLOGY_KEY)
     gaps = together[together["value"] != "nothing"]
-    parts.chart(charts.counts_figure(gaps), "gaps", parts.alt_counts(gaps))
+    parts.chart(counts_figure(gaps), "gaps", parts.alt_counts(gaps))
     complete = int(together.loc[together["value"] == "nothing", "n"].sum())
     st.caption(f"n = {len(rows):,} rows by the columns that are missing together; {complete:,} lack nothing.")
     with st.expander("Column by column"):
@@ -185,7 +181,7 @@ def render_faults(collection: Collection) -> None:
         st.success("No fault was found.", icon=":material/check:")
         return
     kinds = faults.groupby("kind")["rows"].sum().sort_values(ascending=False)
-    absent = int(kinds.get(FaultKind.ROW_WITHOUT_IMAGE, 0))  # told in words: as a bar it would dwarf the others
+    absent = int(kinds.get(FaultKind.ROW_WITHOUT_IMAGE, 0))  # in words: as a bar it would dwarf the others
     drawn = kinds.drop(FaultKind.ROW_WITHOUT_IMAGE, errors="ignore")
     st.markdown(
         f"**{int(drawn.sum()):,} faults of {len(drawn)} kinds**"
@@ -193,11 +189,11 @@ def render_faults(collection: Collection) -> None:
     )
     names, values = [str(kind) for kind in drawn.index], [int(n) for n in drawn]
     alt = "Faults: " + ", ".join(f"{name} {n}" for name, n in zip(names, values, strict=True))
-    parts.chart(charts.bars_figure(names, values, "faults"), "faults", alt)
+    parts.chart(bars_figure(names, values, "faults"), "faults", alt)
     listed = st.expander("Every fault, with its case and what was done about it", on_change="rerun")
     if listed.open:
         with listed:
-            chosen = st.selectbox("Kind", ["every kind", *map(str, kinds.index)], key="fault")
+            chosen = st.selectbox("Kind", ["every kind", *map(str, kinds.index)], key=state.DATASET_FAULT)
             st.dataframe(faults if chosen == "every kind" else faults[faults["kind"] == chosen], hide_index=True)
     st.caption(
         "All four tables, whatever is filtered; mass rows matter for patients that stand in both splits. Nothing was "

@@ -4,20 +4,15 @@ import streamlit as st
 
 from lemons_core.base import config
 from lemons_core.dataset.collection import Collection
+from lemons_core.notes.board import Board
 from lemons_core.notes.store import read_shipped
 from lemons_core.notes.text import FEATURE_SETS, Features
 from lemons_core.ui.notes import tabs as notes_tabs
 from lemons_core.ui.notes import view as notes_view
 from lemons_core.ui.notes import work as notes_work
-from lemons_core.ui.notes.work import Board
 from lemons_core.ui.shell import parts, source
 from lemons_core.ui.shell.navigation import enter
 
-READS = {
-    "descriptors": "Reads type and distribution only: what was seen, not what was thought of it.",
-    "context": "Reads type, distribution, breast density, subtlety and view.",
-    "assessment": "Reads the BI-RADS category as well: the radiologist's own judgement, which decides most of it.",
-}
 TABS = ("How good", "Why", "Leakage lab", "All models")
 
 
@@ -25,38 +20,37 @@ def choose_features() -> Features:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         # No prettier words: what stands on a button also stands in the address.
         features: Features = st.segmented_control(
-            "What the model reads", FEATURE_SETS, default="assessment", required=True, key="features",
+            "What the model reads", tuple(FEATURE_SETS), default="assessment", required=True, key="features",
             bind="query-params",
         )  # fmt: skip
-        st.caption(READS[features])
+        st.caption(FEATURE_SETS[features].words)
     return features
 
 
 def render_figures(board: Board, words: str) -> None:
-    first = board.cuts[0]
     with st.container(key="figures"):
         columns = st.columns(4)
     for column, name in zip(columns, ("auc", "accuracy", "sensitivity", "specificity"), strict=True):
-        notes_tabs.render_card(column, name, first)
+        notes_tabs.render_card(column, name, board.subsets[0].scores)
     malignant = board.labels.mean()
-    easy = next((cut for cut in board.cuts if (cut["subset"], cut["unit"]) == ("without_bwc", "row")), None)
-    without = easy and f" Without rows never called back, n = {easy['n']:,}: AUC {notes_tabs.triple(easy['auc'])}."
-    trained = parts.plain(board.model.card["trained_on"])
+    hard = next((s.scores for s in board.subsets if (s.subset, s.unit) == ("without_bwc", "row")), None)
+    without = hard and f" Without rows never called back, n = {hard.n:,}: AUC {notes_tabs.interval(hard.auc)}."
     st.caption(
         f"{notes_tabs.counted(board, words)}; 95% intervals, operating point {board.model.threshold:.2f}. Always "
         f"saying the same would be right in {max(malignant, 1 - malignant):.1%}.{without or ''} "
-        f"Model trained on {trained}."
+        f"Model trained on {parts.plain(board.card.trained_on)}."
     )
 
 
-def render_ask(features: Features, board: Board | None, words: str) -> None:
+def render_note(features: Features, board: Board | None, words: str) -> None:
     st.subheader("Try a note", anchor=False)
     left, right = st.columns([1.25, 1], gap="large")
     answer = None
     with left, parts.guard():
-        question = notes_view.choose_note(features)
+        parsed = notes_view.choose_note(features)
         model_of = (lambda _: board.model) if board else read_shipped
-        answer = notes_view.render_note(question, features, model_of, right)
+        with right:
+            answer = notes_view.render_answer(parsed, features, model_of)
     if answer is None:
         return
     left, right = st.columns([1, 1.25], gap="large")
@@ -76,7 +70,7 @@ def render_tabs(collection: Collection, board: Board, words: str) -> None:
         "All models": lambda: notes_tabs.render_models(collection, words),
     }
     for name, tab in tabs.items():
-        if tab.open:  # the others cost seconds that nobody asked for
+        if tab.open:  # the others would cost seconds for nothing
             with tab, parts.guard():
                 draw[name]()
 
@@ -92,8 +86,8 @@ with parts.guard():
     seen = source.overview()
     words = parts.data_words(seen)
     collection = source.read_tables(source.data_root()[0])
-    board = notes_work.board(collection, features, simulated=seen.simulated)
+    board = notes_work.board(collection, features)
     render_figures(board, words)
-render_ask(features, board, words)
+render_note(features, board, words)
 if board and collection:
     render_tabs(collection, board, words)

@@ -1,65 +1,65 @@
 """Relabel: from calcification types to four groups, by rules that a visitor can see, change and question."""
 
+from dataclasses import replace
+
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from lemons_core.base.terms import GROUP_ABOUT, GROUPS, display
-from lemons_core.dataset import explore as eda
+from lemons_core.base.terms import GROUP_ABOUT, GROUPS, Group, display
 from lemons_core.dataset.collection import Collection
+from lemons_core.dataset.explore import ATTRIBUTES, malignant_share
 from lemons_core.dataset.overview import Overview
-from lemons_core.labels import summary as relabel
 from lemons_core.labels.mapping import GroupMapping, add_groups, mapping_text, parse_mapping, read_mapping
 from lemons_core.labels.review import find_suspects
-from lemons_core.ui.relabel import view as relabel_view
-from lemons_core.ui.shell import parts, source
+from lemons_core.labels.summary import moved_rows
+from lemons_core.ui.relabel.view import render_flow, render_statistics, render_suspects
+from lemons_core.ui.shell import parts, source, state
 from lemons_core.ui.shell.navigation import enter
-
-RULES = "rules"  # session: the visitor's table of rules as CSV text; absent: the product's own
 
 
 def mapping_in_use() -> GroupMapping:
-    text = st.session_state.get(RULES)
+    text = st.session_state.get(state.RELABEL_RULES)
     return parse_mapping(text, where="your rules") if text else read_mapping()
 
 
 def keep_rules(mapping: GroupMapping | None) -> None:
     """Use these rules from now on, on every visit to this page; None: the product's own."""
     if mapping is None or mapping == read_mapping():
-        st.session_state.pop(RULES, None)
+        st.session_state.pop(state.RELABEL_RULES, None)
     else:
-        st.session_state[RULES] = mapping_text(mapping)
+        st.session_state[state.RELABEL_RULES] = mapping_text(mapping)
     # A new key, or the editor would apply its old edits to the new rules.
-    st.session_state["rules_version"] = st.session_state.get("rules_version", 0) + 1
+    st.session_state[state.RELABEL_RULES_VERSION] = st.session_state.get(state.RELABEL_RULES_VERSION, 0) + 1
 
 
 def editor_key() -> str:
-    return f"rules-{st.session_state.get('rules_version', 0)}"
+    return f"rules-{st.session_state.get(state.RELABEL_RULES_VERSION, 0)}"
 
 
 def take_edit() -> None:
     rules = list(mapping_in_use().rules)
-    for place, change in st.session_state[editor_key()]["edited_rows"].items():
+    for index, change in st.session_state[editor_key()]["edited_rows"].items():
         if change.get("group"):
-            rules[place] = rules[place].with_group(change["group"])
+            rules[index] = replace(rules[index], group=Group(change["group"]))
         if change.get("rank"):
-            rule = rules.pop(place)
+            rule = rules.pop(index)
             rules.insert(int(change["rank"]) - 1, rule)
     keep_rules(GroupMapping(tuple(rules)))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def labelled(
-    version: int, rules: str, asked: bool, _table: pd.DataFrame, _probabilities: pd.DataFrame | None
+    version: int, rules: str, with_model: bool, _table: pd.DataFrame, _probabilities: pd.DataFrame | None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows under these rules, and their suspects; `version` tells one reading of the tables from the next."""
+    """The rows under these rules, and their suspects; `version` changes with each reading of the tables."""
     mapping = parse_mapping(rules)
     table = add_groups(_table, mapping)
     return table, find_suspects(table, mapping, _probabilities)
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def ask_model(version: int, _table: pd.DataFrame, _bar: DeltaGenerator) -> pd.DataFrame:
+def predict_crops(version: int, _table: pd.DataFrame, _bar: DeltaGenerator) -> pd.DataFrame:
     """The shipped model's probabilities for the crops on disk, none of which it was trained on."""
     from lemons_core.vision.evaluate.unseen import predict_unseen
     from lemons_core.vision.network.weights import read_model
@@ -68,7 +68,7 @@ def ask_model(version: int, _table: pd.DataFrame, _bar: DeltaGenerator) -> pd.Da
 
 
 def render_cards(table: pd.DataFrame, mapping: GroupMapping, seen: Overview) -> None:
-    shares = eda.malignant_share(table, eda.ATTRIBUTES["group"]).set_index("key")
+    shares = malignant_share(table, ATTRIBUTES["group"]).set_index("key")
     with st.container(key="groups"):
         columns = st.columns(4)
     for column, group in zip(columns, GROUPS, strict=True):
@@ -124,7 +124,7 @@ def render_rules(mapping: GroupMapping, before: pd.DataFrame, after: pd.DataFram
         },
     )
     with st.container(horizontal=True):
-        changed = RULES in st.session_state
+        changed = state.RELABEL_RULES in st.session_state
         st.button("Back to the product's rules", disabled=not changed, on_click=keep_rules, args=(None,))
         st.download_button(
             "Download the rules (CSV)", mapping_text(mapping), "rules.csv", "text/csv", on_click="ignore"
@@ -135,7 +135,7 @@ def render_rules(mapping: GroupMapping, before: pd.DataFrame, after: pd.DataFram
                 with parts.guard():
                     keep_rules(parse_mapping(upload.getvalue().decode("utf-8-sig", "replace"), where=upload.name))
                     st.rerun()
-    moved = relabel.moved_rows(before, after)
+    moved = moved_rows(before, after)
     if moved.empty:
         st.caption("These rules give every row the label of the product's own rules.")
         return
@@ -153,22 +153,22 @@ def render_rules(mapping: GroupMapping, before: pd.DataFrame, after: pd.DataFram
 
 def render(collection: Collection, seen: Overview) -> None:
     mapping = mapping_in_use()
-    version, asked, probabilities = id(collection), relabel_view.ASKED in st.session_state, None
-    if asked:
-        place = st.empty()
-        probabilities = ask_model(version, collection.table, place)
-        place.empty()
-    table, suspects = labelled(version, mapping_text(mapping), asked, collection.table, probabilities)
-    if RULES in st.session_state:
+    version, with_model, probabilities = id(collection), state.RELABEL_WITH_MODEL in st.session_state, None
+    if with_model:
+        bar = st.empty()
+        probabilities = predict_crops(version, collection.table, bar)
+        bar.empty()
+    table, suspects = labelled(version, mapping_text(mapping), with_model, collection.table, probabilities)
+    if state.RELABEL_RULES in st.session_state:
         st.info("Your own rules are in use on this page and in its downloads.", icon=":material/rule:")
     render_cards(table, mapping, seen)
     flow, rules = st.columns([1, 1.1], gap="large")
     with flow:
-        relabel_view.render_flow(table, seen)
+        render_flow(table, seen)
     with rules:
         render_rules(mapping, collection.table, table)
-    relabel_view.render_statistics(table, seen)
-    relabel_view.render_suspects(table, suspects, mapping)
+    render_statistics(table, seen)
+    render_suspects(table, suspects, mapping)
 
 
 enter(__file__)

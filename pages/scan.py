@@ -8,20 +8,16 @@ from lemons_core.base import config
 from lemons_core.base.errors import LemonsError
 from lemons_core.base.terms import GROUPS
 from lemons_core.dataset.overview import Sample
-from lemons_core.ui.scan import analyses as scans
-from lemons_core.ui.scan import files as scan_files
-from lemons_core.ui.scan import heat as scan_heat
-from lemons_core.ui.scan import uploads
-from lemons_core.ui.scan import view as scan_view
-from lemons_core.ui.scan.analyses import Asked, Scan
+from lemons_core.ui.scan import analyses, files, heat, uploads, view
+from lemons_core.ui.scan.analyses import Scan
 from lemons_core.ui.scan.uploads import Upload
-from lemons_core.ui.shell import parts, source
+from lemons_core.ui.shell import parts, source, state
 from lemons_core.ui.shell.navigation import enter
 from lemons_core.vision.record.card import read_card
+from lemons_core.vision.record.findings import Analysis, AnalysisOptions, Refusal
 
 VIEW = "whole view"
 KINDS = {"told by itself": None, "whole view": "view", "crop": "crop"}
-_SHOWN, _ANYWAY = "shown_scan", "anyway"  # session: key of the picture shown last; keys of refused ones to go on with
 
 
 def choose_pictures() -> tuple[Upload, ...]:
@@ -36,7 +32,7 @@ def choose_pictures() -> tuple[Upload, ...]:
     with other_side, parts.guard():
         if own or uploads.faults():
             st.query_params.pop("sample", None)
-            st.button("Remove my pictures", icon=":material/delete:", on_click=scans.forget_scan)
+            st.button("Remove my pictures", icon=":material/delete:", on_click=analyses.forget_scan)
             st.caption(f"{len(own)} of your own, in memory until you remove them or leave.")
             return own
         sample = choose_sample()
@@ -60,7 +56,7 @@ def choose_sample() -> Sample | None:
         list(lists),
         default=own or ("micro" if "micro" in lists else next(iter(lists))),
         required=True,
-        key="sample_group",
+        key=state.SCAN_SAMPLE_GROUP,
         persist_state="session",
     )
     options = [sample.case_id for sample in lists[kind]]
@@ -68,7 +64,7 @@ def choose_sample() -> Sample | None:
         "Sample",
         options,
         index=options.index(asked.case_id) if asked and own == kind else 0,
-        key=f"sample-{kind}",
+        key=state.SCAN_SAMPLE + kind,
         persist_state="session",
         format_func=lambda case: f"{source.words_of(by_id[case])} ({origin}), {case}",
         label_visibility="collapsed",
@@ -77,17 +73,17 @@ def choose_sample() -> Sample | None:
     return by_id[chosen]
 
 
-def asked_of(given: Upload) -> Asked:
-    """How the visitor wants this picture to be taken."""
-    kind = KINDS.get(st.session_state.get("taken_as", ""))
-    anyway = given.key in st.session_state.get(_ANYWAY, ())
-    return Asked(kind, st.session_state.get("own_spacing") or None, anyway)
+def options_of(upload: Upload) -> AnalysisOptions:
+    """How the visitor wants this picture to be analysed."""
+    kind = KINDS.get(st.session_state.get(state.SCAN_KIND, ""))
+    force = upload.key in st.session_state.get(state.SCAN_FORCED, ())
+    return AnalysisOptions(kind, st.session_state.get(state.SCAN_SPACING) or None, force=force)
 
 
 def choose_how() -> None:
     with st.popover("Taken as", icon=":material/tune:"):
         st.segmented_control(
-            "The picture is a", list(KINDS), default="told by itself", key="taken_as", required=True,
+            "The picture is a", list(KINDS), default="told by itself", key=state.SCAN_KIND, required=True,
             persist_state="session",
         )  # fmt: skip
         st.number_input(
@@ -97,54 +93,55 @@ def choose_how() -> None:
             None,
             0.005,
             "%.3f",
-            key="own_spacing",
+            key=state.SCAN_SPACING,
             persist_state="session",
             placeholder="estimated",
             help="Film scans have 0.04 to 0.05, digital views 0.05 to 0.1. The file's own is used where it states one.",
         )
 
 
-def choose_one(given: tuple[Upload, ...]) -> Upload:
+def choose_one(pictures: tuple[Upload, ...]) -> Upload:
     """The picture that is shown; of several, one line each."""
-    keys = [one.key for one in given]
-    place = keys.index(st.session_state[uploads.CHOSEN]) if st.session_state.get(uploads.CHOSEN) in keys else 0
-    if len(given) == 1:
-        return given[0]
-    table = f"given-{place}"
+    keys = [one.key for one in pictures]
+    chosen = st.session_state.get(state.SCAN_CHOSEN)
+    index = keys.index(chosen) if chosen in keys else 0
+    if len(pictures) == 1:
+        return pictures[0]
+    table = f"given-{index}"
 
     def take() -> None:
         rows = st.session_state[table]["selection"]["rows"]
         if rows:
-            st.session_state[uploads.CHOSEN] = keys[rows[0]]
+            st.session_state[state.SCAN_CHOSEN] = keys[rows[0]]
             st.query_params.pop("region", None)
 
     st.dataframe(
         {
-            "picture": [str(number) for number in range(1, len(given) + 1)],
-            "file": [one.name for one in given],
-            "answer": [status(one) for one in given],
+            "picture": [str(number) for number in range(1, len(pictures) + 1)],
+            "file": [one.name for one in pictures],
+            "answer": [status(one) for one in pictures],
         },
         key=table,
         on_select=take,
         selection_mode="single-row",
-        selection_default={"selection": {"rows": [place]}},
+        selection_default={"selection": {"rows": [index]}},
         hide_index=True,
-        height=min(38 + 35 * len(given), 250),
+        height=min(38 + 35 * len(pictures), 250),
         column_config={
             "picture": st.column_config.TextColumn(width=60),
             "answer": st.column_config.TextColumn(width=420),
         },
     )
-    return given[place]
+    return pictures[index]
 
 
-def status(given: Upload) -> str:
-    found = answered(given)
+def status(upload: Upload) -> str:
+    found = peek(upload)
     if found is None:
         return "waiting"
     if isinstance(found, LemonsError):
         return f"cannot be read: {found.what}"
-    return scan_view.summary(scan_view.limited(found))
+    return view.summary(view.limited(found))
 
 
 def origin_of(sample: Sample | None) -> str:
@@ -153,71 +150,72 @@ def origin_of(sample: Sample | None) -> str:
     return "simulated sample" if source.overview().simulated else "sample of your collection"
 
 
-def render_refused(given: Upload, scan: Scan) -> None:
+def render_refused(upload: Upload, refusal: Refusal) -> None:
     """A picture that is taken for no mammogram: why, what it looks like, and a way on."""
     with st.container(border=True):
         words, picture = st.columns([3, 1], gap="medium")
-        small = source.fit(scans.picture_of(given).pixels, 320)
+        small = source.fit(analyses.picture_of(upload).pixels, 320)
         picture.image(small, clamp=True, width="stretch", alt="The refused picture")
-        words.markdown(f"### :material/block: This is not taken for a mammogram\n{parts.plain(scan.refused)}")
+        words.markdown(f"### :material/block: This is not taken for a mammogram\n{parts.plain(refusal.reason)}")
         words.button(
             "Go on anyhow",
             icon=":material/front_hand:",
-            on_click=lambda: st.session_state.setdefault(_ANYWAY, set()).add(given.key),
+            on_click=lambda: st.session_state.setdefault(state.SCAN_FORCED, set()).add(upload.key),
         )
         words.caption("The answer and every file made from it will be marked.")
 
 
-def render_answer(given: Upload, whole: Scan, number: int) -> None:
-    scan = scan_view.limited(whole)
+def render_analysis(upload: Upload, whole: Analysis | Refusal, number: int) -> None:
     head, how = st.columns([5, 1], vertical_alignment="top")
     with how:
         choose_how()
-    if scan.result is None:
+    if isinstance(whole, Refusal):
         with head:
-            render_refused(given, scan)
+            render_refused(upload, whole)
         return
+    analysis = whole.shown_from(view.shown_from(whole) / 100)
+    scan = Scan(upload, analysis)
     with head:
-        scan_view.render_headline(scan)
+        view.render_headline(analysis)
     picture, words = st.columns([1.15, 1], gap="medium")
     with picture:
-        scan_view.render_view(given, scan, origin_of(given.sample))
+        view.render_view(scan, origin_of(upload.sample), heat.heat_on_view(analysis), heat.read_opacity())
     with words:
-        scan_view.render_regions(scan)
-        if whole.result and whole.result.regions:
-            scan_view.render_limit(scan, len(whole.result.regions) - len(scan.result.regions))
-        scan_view.render_bars(given, scan, read_card(config.read_settings().model))
-        scan_view.render_warnings(scan)
-    scan_heat.render_close(given, scan)
-    scan_files.render_files(given, scan, number)
-    scan_view.render_facts(scan)
+        view.render_detections(analysis)
+        if whole.detections:
+            view.render_limit(analysis, len(whole.detections) - len(analysis.detections))
+        view.render_bars(scan, read_card(config.read_settings().model))
+        view.render_warnings(analysis)
+    heat.render_close(scan)
+    files.render_files(scan, number)
+    view.render_facts(analysis)
 
 
-def render(given: tuple[Upload, ...]) -> None:
-    chosen = choose_one(given)
-    if st.session_state.setdefault(_SHOWN, chosen.key) != chosen.key:  # another picture, other regions
+def render(pictures: tuple[Upload, ...]) -> None:
+    chosen = choose_one(pictures)
+    if st.session_state.setdefault(state.SCAN_SHOWN, chosen.key) != chosen.key:  # another picture, other findings
         st.query_params.pop("region", None)
-    st.session_state[_SHOWN] = chosen.key
-    if len(given) > 1 and answered(chosen) is None:
+    st.session_state[state.SCAN_SHOWN] = chosen.key
+    if len(pictures) > 1 and peek(chosen) is None:
         look_at(chosen)
     with parts.guard():
-        render_answer(chosen, scans.classify(chosen, asked_of(chosen)), given.index(chosen) + 1)
-    waiting = [one for one in given if answered(one) is None]
-    if waiting and len(given) > 1:
+        render_analysis(chosen, analyses.analyse(chosen, options_of(chosen)), pictures.index(chosen) + 1)
+    waiting = [one for one in pictures if peek(one) is None]
+    if waiting and len(pictures) > 1:
         st.caption(f":material/hourglass_top: {len(waiting)} more to look at.")
         look_at(waiting[0])
 
 
-def look_at(given: Upload) -> None:
-    """Find the answer for one of several, and have the list above tell it."""
-    with suppress(LemonsError):  # the list tells that as well
-        scans.classify(given, asked_of(given))
-    if answered(given) is not None:  # else the model is missing, and the page says so
+def look_at(upload: Upload) -> None:
+    """Analyse one of several, and have the list above show it."""
+    with suppress(LemonsError):  # the list shows that as well
+        analyses.analyse(upload, options_of(upload))
+    if peek(upload) is not None:  # else the model is missing, and the page says so
         st.rerun()
 
 
-def answered(given: Upload) -> Scan | LemonsError | None:
-    return scans.peek(given, asked_of(given))
+def peek(upload: Upload) -> Analysis | Refusal | LemonsError | None:
+    return analyses.peek(upload, options_of(upload))
 
 
 enter(__file__)

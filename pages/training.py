@@ -5,21 +5,8 @@ import streamlit as st
 from lemons_core.base import config
 from lemons_core.ui.shell import parts
 from lemons_core.ui.shell.navigation import enter
-from lemons_core.ui.training import (
-    answers as training_answers,
-)
-from lemons_core.ui.training import (
-    simulator as training_simulator,
-)
-from lemons_core.ui.training import (
-    start as training_start,
-)
-from lemons_core.ui.training import (
-    view as training_view,
-)
-from lemons_core.ui.training import (
-    work as training_work,
-)
+from lemons_core.ui.training import predictions, simulator, start, view
+from lemons_core.vision.record.process import running
 from lemons_core.vision.record.runs import Run, find_runs
 
 TABS = ("Runs", "Answers", "Simulator", "Train")
@@ -29,9 +16,9 @@ def render_tabs(runs: list[Run], chosen: list[Run]) -> None:
     tabs = dict(zip(TABS, st.tabs(TABS, key="show", bind="query-params"), strict=True))
     draw = {
         "Runs": lambda: render_runs(chosen),
-        "Answers": lambda: training_answers.render_answers(chosen[0]),
-        "Simulator": training_simulator.render_simulator,
-        "Train": lambda: training_start.render_train(runs),
+        "Answers": lambda: predictions.render_predictions(chosen[0]),
+        "Simulator": simulator.render_simulator,
+        "Train": lambda: start.render_train(runs),
     }
     for name, tab in tabs.items():
         if tab.open:
@@ -40,9 +27,9 @@ def render_tabs(runs: list[Run], chosen: list[Run]) -> None:
 
 
 def render_runs(chosen: list[Run]) -> None:
-    training_view.render_curves(chosen)
-    training_view.render_comparison(chosen)
-    training_view.render_cards(chosen)
+    view.render_curves(chosen)
+    view.render_comparison(chosen)
+    view.render_cards(chosen)
 
 
 enter(__file__)
@@ -52,10 +39,10 @@ parts.page_title(
 st.markdown(f":yellow-badge[:material/science: {config.NOTICE}]")
 with parts.guard():
     runs = find_runs()
-    chosen = training_view.choose_runs(runs)
-    training_view.render_state(chosen[0])
-    training_view.render_answer(chosen[0])
-    busy = training_work.running(runs)
+    chosen = view.choose_runs(runs)
+    view.render_state(chosen[0])
+    view.render_answer(chosen[0])
+    busy = running(runs)
     if busy and busy is not chosen[0]:
         st.caption(f":material/play_circle: Run {parts.plain(busy.key)} is going on, {busy.done:.0%} done: see Train.")
     render_tabs(runs, chosen)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lemons_core.base import config
-from lemons_core.simulate.demo.demo import write_demo
+from lemons_core.simulate.demo.write import write_demo
 
 # One thread, here and in every process that a test starts: sums in one order, the same figures to the last bit.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -99,8 +99,12 @@ def test_no_two_modules_import_each_other():
 
 @pytest.mark.parametrize("name", MODULES)
 def test_private_names_stay_in_their_module(name):
-    private = [f"{module}.{what}" for module, what in imports(MODULES[name]) if "lemons_core" in module
-               and ((what.startswith("_") and not what.startswith("__")) or module.rpartition(".")[2].startswith("_"))]  # fmt: skip
+    private = [
+        f"{module}.{what}"
+        for module, what in imports(MODULES[name])
+        for part in (what, module.rpartition(".")[2])
+        if "lemons_core" in module and part.startswith("_") and not part.startswith("__")
+    ]
     assert not private
 
 

@@ -23,9 +23,13 @@ def run_child(module: str, arguments: Sequence[str], *, progress: Progress) -> A
     LemonsError : as the child's work does, or the child ended without an answer
     """
     command = [sys.executable, "-m", module, *arguments]
-    with subprocess.Popen(
-        command, cwd=HOME, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
-    ) as child:
+    try:
+        child = subprocess.Popen(
+            command, cwd=HOME, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+        )
+    except OSError as error:
+        raise LemonsError(f"No process can be started: {error.strerror}", where=module) from error
+    with child:
         assert child.stdout and child.stderr
         for line in child.stdout:
             message = _message(line)

@@ -1,9 +1,10 @@
 """Where things lie, and the few settings that the environment can change."""
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from platformdirs import user_cache_path
 
 NOTICE = "Research and education only. Not a medical device."
 HOME = Path(__file__).parents[2]  # `python -m lemons_core` is found from here, whatever the working folder
@@ -35,22 +36,9 @@ class Settings:
 
 def read_settings() -> Settings:
     """Read the environment anew, so that a test or a shell can change it at any time."""
-    data = os.environ.get("LEMONS_DATA", "").strip()
-    cache = os.environ.get("LEMONS_CACHE", "").strip()
-    model = os.environ.get("LEMONS_MODEL", "").strip()
-    runs = os.environ.get("LEMONS_RUNS", "").strip()
-    work = Path(cache).expanduser() if cache else _user_cache() / "know-your-lemons"
-    return Settings(
-        data=Path(data).expanduser() if data else None,
-        cache=work,
-        model=Path(model).expanduser() if model else SHIPPED_MODEL,
-        runs=Path(runs).expanduser() if runs else work / "runs",
+    data, cache, model, runs = (
+        Path(text).expanduser() if (text := os.environ.get(f"LEMONS_{name}", "").strip()) else None
+        for name in ("DATA", "CACHE", "MODEL", "RUNS")
     )
-
-
-def _user_cache() -> Path:
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache = cache or user_cache_path("know-your-lemons", appauthor=False)
+    return Settings(data, cache, model or SHIPPED_MODEL, runs or cache / "runs")

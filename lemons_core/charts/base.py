@@ -122,19 +122,13 @@ def probability_figure(
             hovertemplate="%{y}: %{x:.1f}%<extra></extra>",
         )
     )
-    for place, label in enumerate(["calcification", *probabilities]):
+    for bar, label in enumerate(["calcification", *probabilities]):
         if bands and label in bands:
             low, high = (100 * edge for edge in bands[label])
             figure.add_shape(
-                type="rect",
-                x0=low,
-                x1=high,
-                y0=place - 0.48,
-                y1=place + 0.48,
-                layer="below",
-                line={"width": 0},
-                fillcolor=rgba(NEUTRAL, 0.28),
-            )
+                type="rect", x0=low, x1=high, y0=bar - 0.48, y1=bar + 0.48,
+                layer="below", line={"width": 0}, fillcolor=rgba(NEUTRAL, 0.28),
+            )  # fmt: skip
     figure.update_xaxes(range=[0, 112], tickvals=[0, 25, 50, 75, 100], ticksuffix="%")
     return _styled(figure, len(names))
 

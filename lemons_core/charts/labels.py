@@ -1,4 +1,4 @@
-"""Figures of the relabelling: flow from type to group, overlap of groups."""
+"""Figures of the relabelling: flow from type to group, overlap of values."""
 
 import numpy as np
 import pandas as pd
@@ -9,11 +9,11 @@ from lemons_core.base.terms import GROUPS, display
 
 
 def sankey_figure(flow: pd.DataFrame) -> go.Figure:
-    """Rows from raw type (left) to single label (right); `flow` is `relabel.type_to_group`."""
+    """Rows from raw type (left) to single label (right); `flow` is `labels.summary.type_to_group`."""
     types = list(dict.fromkeys(flow["morphology"]))
     groups = [str(group) for group in GROUPS if (flow["group"] == group).any()]
     groups += [name for name in dict.fromkeys(flow["group"]) if name not in groups]
-    place = {name: number for number, name in enumerate([*types, *groups])}
+    node = {name: number for number, name in enumerate([*types, *groups])}
     left, right = flow.groupby("morphology")["n"].sum(), flow.groupby("group")["n"].sum()
     counts = [*(left[name] for name in types), *(right[name] for name in groups)]
     names = [*(_words(name) for name in types), *groups]
@@ -29,8 +29,8 @@ def sankey_figure(flow: pd.DataFrame) -> go.Figure:
                 "hovertemplate": "%{label}<extra></extra>",
             },
             link={
-                "source": [place[name] for name in flow["morphology"]],
-                "target": [place[name] for name in flow["group"]],
+                "source": [node[name] for name in flow["morphology"]],
+                "target": [node[name] for name in flow["group"]],
                 "value": flow["n"].tolist(),
                 "color": [rgba(GROUP_COLOURS.get(name, NEUTRAL), 0.4) for name in flow["group"]],
                 "hovertemplate": "%{source.label} to %{target.label}: %{value:,} rows<extra></extra>",
@@ -42,7 +42,7 @@ def sankey_figure(flow: pd.DataFrame) -> go.Figure:
 
 
 def overlap_figure(both: pd.DataFrame) -> go.Figure:
-    """(4, 4) rows that hold two groups, as a table of shades; the diagonal (rows of each group) is left pale."""
+    """`co_occurrence` as a table of shades; the diagonal (rows of each value) is left pale."""
     shade = both.astype(float).mask(np.eye(len(both), dtype=bool))
     figure = go.Figure(
         go.Heatmap(

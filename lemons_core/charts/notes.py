@@ -10,8 +10,11 @@ import plotly.graph_objects as go
 
 from lemons_core.base.colours import LEMON, NEUTRAL, PATHOLOGY_COLOURS, rgba
 from lemons_core.base.terms import Pathology
-from lemons_core.notes.explain import DESCRIPTOR_WORDS, Explanation, column_words
+from lemons_core.notes.estimators import logit
+from lemons_core.notes.evaluate import ModelScores
+from lemons_core.notes.explain import DESCRIPTOR_WORDS, NoteExplanation, column_words
 from lemons_core.notes.leakage import Trick
+from lemons_core.notes.model import sigmoid
 
 RAISES, LOWERS = PATHOLOGY_COLOURS[Pathology.MALIGNANT], PATHOLOGY_COLOURS[Pathology.BENIGN]
 _ROW = 38  # pixels a bar or dot
@@ -43,23 +46,15 @@ def precision_figure(curve: pd.DataFrame, point: pd.Series) -> go.Figure:
 
 def reliability_figure(table: pd.DataFrame, *, seen: str = "malignant share seen", colour: str = LEMON) -> go.Figure:
     """Stated against seen share with Wilson intervals, from metrics.reliability; dashed: perfect."""
-    share = 100 * table["share"]
+    intervals = 100 * table[["share", "share_low", "share_high"]]
     figure = go.Figure(_dashed([0, 100], [0, 100]))
     figure.add_scatter(
         x=100 * table["probability"],
-        y=share,
+        y=intervals["share"],
         mode="lines+markers",
         line={"color": rgba(colour, 0.5), "width": 1.5},
         marker={"color": colour, "size": 7 + 12 * np.sqrt(table["n"] / table["n"].max())},
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": 100 * table["share_high"] - share,
-            "arrayminus": share - 100 * table["share_low"],
-            "color": colour,
-            "thickness": 2,
-            "width": 4,
-        },
+        error_y=_error(intervals, colour, width=4),
         customdata=table["n"],
         hovertemplate="stated %{x:.0f}%, seen %{y:.0f}%, n = %{customdata}<extra></extra>",
     )
@@ -102,15 +97,15 @@ def bars_figure(
 ) -> go.Figure:
     """Bars of one series, the first on top; `low` and `high` add intervals."""
     ends = np.asarray(values, dtype=float)
-    bars = {"array": np.asarray(high) - ends, "arrayminus": ends - np.asarray(low)} if low is not None else None
+    plain = low is None or high is None
     figure = go.Figure(
         go.Bar(
             y=list(names),
             x=ends,
             orientation="h",
             marker={"color": rgba(LEMON, 0.75)},
-            error_x=bars and {"type": "data", "symmetric": False, "color": NEUTRAL, "thickness": 2, "width": 4} | bars,
-            text=None if bars else [f"{value:.0f}{unit}" for value in ends],
+            error_x=None if plain else _error(np.column_stack([ends, low, high]), NEUTRAL, width=4),
+            text=[f"{value:.0f}{unit}" for value in ends] if plain else None,
             textposition="outside",
             cliponaxis=False,
             hovertemplate=f"%{{y}}: %{{x:.3g}}{unit}<extra></extra>",
@@ -132,14 +127,14 @@ def shap_figure(values: np.ndarray, matrix: np.ndarray, names: Sequence[str], *,
     """
     figure = go.Figure()
     order = np.argsort(-np.abs(values).mean(axis=0), kind="stable")[:top]
-    for place, column in enumerate(order):
+    for row, column in enumerate(order):
         alike = pd.DataFrame({"x": values[:, column].round(1), "held": matrix[:, column]})
         dots = alike.groupby(["x", "held"]).size().rename("n").reset_index()
         low, high = dots["held"].min(), dots["held"].max()
         level = (dots["held"] - low) / (high - low) if high > low else dots["held"] * 0 + 0.5
         figure.add_scatter(
             x=dots["x"],
-            y=place + 0.3 * (0.5 - level),
+            y=row + 0.3 * (0.5 - level),
             mode="markers",
             marker={
                 "size": 4 + 20 * np.sqrt(dots["n"] / len(alike)),
@@ -159,62 +154,59 @@ def shap_figure(values: np.ndarray, matrix: np.ndarray, names: Sequence[str], *,
     return figure
 
 
-def waterfall_figure(why: Explanation) -> go.Figure:
+def waterfall_figure(why: NoteExplanation) -> go.Figure:
     """From the average case to this one, descriptor by descriptor; each bar ends at the probability reached so far."""
     steps = [step for step in why.steps if abs(step[2]) >= 0.005]
-    ends = why.base + np.cumsum([0.0, *(value for _, _, value in steps)])
+    values = np.array([value for _, _, value in steps])
+    ends = why.base + np.cumsum([0.0, *values])
     names = ["average case"]
     for name, words, _ in steps:
         names.append(_wrapped(DESCRIPTOR_WORDS[name], words) if name in DESCRIPTOR_WORDS else name)
     figure = go.Figure(
         go.Bar(
             y=names[1:],
-            x=[value for _, _, value in steps],
+            x=values,
             base=ends[:-1],
             orientation="h",
             marker={
-                "color": [RAISES if value > 0 else LOWERS for _, _, value in steps],
-                "pattern": {"shape": ["" if value > 0 else "/" for _, _, value in steps], "fillmode": "overlay"},
+                "color": np.where(values > 0, RAISES, LOWERS).tolist(),
+                "pattern": {"shape": np.where(values > 0, "", "/").tolist(), "fillmode": "overlay"},
             },
-            customdata=[value for _, _, value in steps],
+            customdata=values,
             hovertemplate="%{y}: %{customdata:+.2f} log-odds<extra></extra>",
         )
     )
-    right = np.array([True, *(value >= 0 for _, _, value in steps)])
-    reached = 1 / (1 + np.exp(-ends))
-    # The calibrated end is written as the answer itself, so that rounding cannot tell two stories.
-    texts = [f"{share:.0%}" for share in reached[:-1]] + [f"<b>{why.probability:.0%}</b>"]
+    # The calibrated end is written as the answer itself, so that rounding cannot give two different figures.
+    reached = [f"{share:.0%}" for share in sigmoid(ends[:-1])] + [f"<b>{why.probability:.0%}</b>"]
     figure.add_scatter(
         y=names,
         x=ends,
         mode="markers+text",
-        marker={
-            "color": [NEUTRAL] * len(steps) + [LEMON],
-            "size": [7] * len(steps) + [11],
-            "symbol": "diamond",
-        },
-        text=[f" {t} " for t in texts],
-        textposition=["middle right" if r else "middle left" for r in right],
+        marker={"color": [NEUTRAL] * len(steps) + [LEMON], "size": [7] * len(steps) + [11], "symbol": "diamond"},
+        text=[f" {text} " for text in reached],
+        textposition=["middle right", *np.where(values >= 0, "middle right", "middle left").tolist()],
         cliponaxis=False,
         hoverinfo="skip",
     )
-    low, high = float(ends.min()), float(ends.max())
-    pad = max(0.25 * (high - low), 0.15)
-    ticks: list[float] = []
-    for tick in _TICKS:  # as many as keep apart
-        place = float(np.log(tick / (1 - tick)))
-        if low - pad <= place <= high + pad and (not ticks or place - ticks[-1] > (high - low + 2 * pad) / 7):
-            ticks.append(place)
     figure.add_vline(x=why.base, line={"color": NEUTRAL, "width": 1, "dash": "dot"})
     _rows(figure, len(names), "probability")
     figure.update_yaxes(categoryorder="array", categoryarray=names)
-    figure.update_xaxes(
-        range=[low - pad, high + pad],
+    pad = max(0.25 * float(np.ptp(ends)), 0.15)
+    return _probability_axis(figure, float(ends.min()) - pad, float(ends.max()) + pad)
+
+
+def _probability_axis(figure: go.Figure, low: float, high: float) -> go.Figure:
+    """An axis of log-odds from `low` to `high`, labelled with as many probabilities as keep apart."""
+    shown: dict[float, float] = {}
+    for odds, probability in zip(logit(np.array(_TICKS)).tolist(), _TICKS, strict=True):
+        if low <= odds <= high and (not shown or odds - max(shown) > (high - low) / 7):
+            shown[odds] = probability
+    return figure.update_xaxes(
+        range=[low, high],
         tickmode="array",
-        tickvals=ticks,
-        ticktext=[f"{100 / (1 + np.exp(-tick)):.3g}%" for tick in ticks],
+        tickvals=list(shown),
+        ticktext=[f"{100 * probability:.3g}%" for probability in shown.values()],
     )
-    return figure
 
 
 def dependence_figure(table: pd.DataFrame, counts: Sequence[int]) -> go.Figure:
@@ -225,61 +217,56 @@ def dependence_figure(table: pd.DataFrame, counts: Sequence[int]) -> go.Figure:
 
 def lab_figure(tricks: Sequence[Trick]) -> go.Figure:
     """AUC without (ring) and with (dot) each shortcut, both with intervals; tricks without figures are left out."""
-    shown = [trick for trick in tricks if trick.honest and trick.tricked]
-    names = [_wrapped(trick.title, width=22) for trick in shown]
+    names, honest, tricked = [], [], []
+    for trick in tricks:
+        if trick.honest and trick.tricked and trick.honest.auc and trick.tricked.auc:
+            names.append(_wrapped(trick.title, width=22))
+            honest.append(trick.honest.auc)
+            tricked.append(trick.tricked.auc)
     figure = go.Figure()
-    for name, trick in zip(names, shown, strict=True):
-        ends = [trick.honest["auc"][0], trick.tricked["auc"][0]]  # type: ignore[index]
+    for name, *ends in zip(names, honest, tricked, strict=True):
+        line = {"color": rgba(LEMON, 0.45), "width": 7}
+        figure.add_scatter(x=[end.value for end in ends], y=[name, name], mode="lines", line=line, hoverinfo="skip")
+    sides = (("without", honest, "circle-open", LOWERS), ("with", tricked, "circle", RAISES))
+    for side, estimates, symbol, colour in sides:
         figure.add_scatter(
-            x=ends, y=[name, name], mode="lines", line={"color": rgba(LEMON, 0.45), "width": 7}, hoverinfo="skip"
-        )
-    for side, symbol, colour in (("honest", "circle-open", LOWERS), ("tricked", "circle", RAISES)):
-        triples = np.array([getattr(trick, side)["auc"] for trick in shown])
-        figure.add_scatter(
-            x=triples[:, 0],
+            x=[estimate.value for estimate in estimates],
             y=names,
             mode="markers",
             marker={"color": colour, "size": 12, "symbol": symbol, "line": {"width": 3, "color": colour}},
-            error_x=_error(triples, colour),
-            hovertemplate=f"{'with' if side == 'tricked' else 'without'} it: %{{x:.3f}}<extra></extra>",
+            error_x=_error(estimates, colour),
+            hovertemplate=f"{side} it: %{{x:.3f}}<extra></extra>",
         )
-    _rows(figure, len(shown), "AUC", height=58)
-    figure.update_xaxes(rangemode="normal")
-    return figure
+    _rows(figure, len(names), "AUC", height=58)
+    return figure.update_xaxes(rangemode="normal")
 
 
-def models_figure(rows: Sequence[dict[str, Any]]) -> go.Figure:
+def models_figure(rows: Sequence[ModelScores]) -> go.Figure:
     """AUC with intervals, one row a result of notes.evaluate; ours is filled, the others are rings."""
-    names = [_wrapped(str(row["model"]), str(row["features"])) for row in rows]
+    names = [_wrapped(row.model, row.features) for row in rows]
     figure = go.Figure()
     for name, row in zip(names, rows, strict=True):
-        if row["auc"] is None:
+        if row.scores.auc is None:
             continue
-        ours = row["model"] == "xgboost"
+        ours = row.model == "xgboost"
         colour = LEMON if ours else NEUTRAL
         figure.add_scatter(
-            x=[row["auc"][0]],
+            x=[row.scores.auc.value],
             y=[name],
             mode="markers",
             marker={"color": colour, "size": 11, "symbol": "circle" if ours else "circle-open", "line": {"width": 2}},
-            error_x=_error(np.array([row["auc"]]), colour),
-            hovertemplate=f"%{{y}}: %{{x:.3f}}, n = {row['n']:,}<extra></extra>",
+            error_x=_error([row.scores.auc], colour),
+            hovertemplate=f"%{{y}}: %{{x:.3f}}, n = {row.scores.n:,}<extra></extra>",
         )
     _rows(figure, len(names), "AUC")
-    figure.update_xaxes(rangemode="normal")
-    return figure
+    return figure.update_xaxes(rangemode="normal")
 
 
-def _error(triples: np.ndarray, colour: str) -> dict[str, Any]:
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": triples[:, 2] - triples[:, 0],
-        "arrayminus": triples[:, 0] - triples[:, 1],
-        "color": colour,
-        "thickness": 2,
-        "width": 5,
-    }
+def _error(estimates: Any, colour: str, *, width: int = 5) -> dict[str, Any]:
+    """Error bars from rows of value, low, high."""
+    values, low, high = np.array(estimates).reshape(-1, 3).T
+    spans = {"array": high - values, "arrayminus": values - low}
+    return {"type": "data", "symmetric": False, "color": colour, "thickness": 2, "width": width} | spans
 
 
 def _curve(x: Any, y: Any, point: tuple[float, float], *, chance: Any, axes: tuple[str, str]) -> go.Figure:

@@ -9,9 +9,7 @@ from collections.abc import Sequence
 
 from lemons_core.base import config
 from lemons_core.base.errors import LemonsError
-from lemons_core.cli import cases as data
-from lemons_core.cli import collection as whole
-from lemons_core.cli import evaluate, labels, notes, predict, train
+from lemons_core.cli import cases, collection, evaluate, labels, notes, predict, train
 from lemons_core.cli.common import Handler
 
 
@@ -42,6 +40,6 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(run=run)
         return sub
 
-    for part in (data, whole, labels, notes, train, evaluate, predict):
+    for part in (cases, collection, labels, notes, train, evaluate, predict):
         part.register(command)
     return parser

@@ -20,7 +20,7 @@ def register(command: AddCommand) -> None:
 
 def _demo(arguments: argparse.Namespace) -> int:
     from lemons_core.dataset.collection import read_demo_marker
-    from lemons_core.simulate.demo.demo import write_demo
+    from lemons_core.simulate.demo.write import write_demo
 
     out = arguments.out or config.read_settings().demo
     if read_demo_marker(out) is not None and arguments.out is None:
@@ -47,8 +47,6 @@ def _cases(arguments: argparse.Namespace) -> int:
         print(f"{name:<12}{count:>7,}{patients[name]:>10,}")
     print(f"\nmissing: {json.dumps(summary['missing'])}\n\n{len(problems)} problems")
     for problem in problems:
-        place = ", ".join(
-            part for part in (problem["file"], problem["row"] and f"row {problem['row']}", problem["column"]) if part
-        )
-        print(f"  {place}: {problem['what']}")
+        where = (problem["file"], problem["row"] and f"row {problem['row']}", problem["column"])
+        print(f"  {', '.join(filter(None, where))}: {problem['what']}")
     return 0

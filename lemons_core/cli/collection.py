@@ -3,10 +3,14 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lemons_core.base import config
 from lemons_core.base.errors import DataError, LemonsError
 from lemons_core.cli.common import AddCommand, ProgressBar, add_data, add_json, data_root, positive, print_json
+
+if TYPE_CHECKING:
+    from lemons_core.dataset.fetch import Plan
 
 _EXAMPLES = 5  # faults of a kind that are printed; --json holds all
 
@@ -44,48 +48,69 @@ def register(command: AddCommand) -> None:
 
 def _fetch(arguments: argparse.Namespace) -> int:
     from lemons_core.dataset import fetch
-    from lemons_core.dataset.cases import read_cases
     from lemons_core.dataset.collection import read_demo_marker
 
     out = arguments.out or config.read_settings().data or Path("data/CBIS-DDSM")
     if read_demo_marker(out) is not None:
         raise DataError("This folder holds the simulated demo data", where=str(out), todo="Choose another --out.")
-    if arguments.what == "metadata" and arguments.dry_run:
+    if arguments.what != "metadata":
+        return _fetch_images(arguments, out)
+    if arguments.dry_run:
         print(f"4 tables, about 2 MB, from {fetch.CSV_ADDRESS} to {out / 'csv'}")
         return 0
-    catalogue = None
-    if arguments.what != "metadata":
-        try:
-            catalogue = fetch.read_catalogue()
-        except LemonsError:
-            if arguments.source == "idc":
-                raise  # TCIA needs no catalogue; only the size stays unknown
-    progress = ProgressBar()
     if not _has_tables(out):
-        if arguments.dry_run:
-            todo = f"Run `python -m lemons_core fetch metadata --out {out}` first."
-            raise DataError("The case tables are not there: they name the series", where=str(out), todo=todo)
-        fetch.fetch_metadata(out, progress=progress)
-        progress.close()
-    if arguments.what == "metadata":
-        print(f"The four tables are in {out / 'csv'}")
-        return 0
-    plan = fetch.plan_images(
-        read_cases(out).table, arguments.what, split=arguments.split, limit=arguments.limit, catalogue=catalogue
-    )
-    plan = fetch.leave_out_present(plan, out, catalogue)
-    print(f"{arguments.what} from {arguments.source}: {plan.words()}")
+        _fetch_tables(out)
+    print(f"The four tables are in {out / 'csv'}")
+    return 0
+
+
+def _fetch_images(arguments: argparse.Namespace, out: Path) -> int:
+    from lemons_core.dataset import fetch
+
+    plan = _plan_images(arguments, out)
+    print(f"{arguments.what} from {arguments.source}: {plan.text()}")
     if plan.unknown:
         print(f"{len(plan.unknown):,} series of the tables are not at Imaging Data Commons", file=sys.stderr)
     if arguments.dry_run or not plan.series:
         return 0
-    if not arguments.yes and (plan.size is None or plan.size > fetch.ASK_ABOVE) and not _agreed():
+    large = plan.size is None or plan.size > fetch.CONFIRM_ABOVE
+    if large and not arguments.yes and not _confirmed():
         print("Nothing fetched.")
         return 0
+    progress = ProgressBar()
     fetch.fetch_images(plan, out, source=arguments.source, progress=progress)
     progress.close()
     print(f"Fetched to {out}. Next: python -m lemons_core check --data {out}")
     return 0
+
+
+def _plan_images(arguments: argparse.Namespace, out: Path) -> "Plan":
+    """The series to fetch, less those that are there; gets the case tables, which name them, where they are missing."""
+    from lemons_core.dataset import fetch
+    from lemons_core.dataset.cases import read_cases
+
+    catalogue = None
+    try:
+        catalogue = fetch.read_catalogue()
+    except LemonsError:
+        if arguments.source == "idc":
+            raise  # TCIA needs no catalogue; only the size stays unknown
+    if not _has_tables(out):
+        if arguments.dry_run:
+            todo = f"Run `python -m lemons_core fetch metadata --out {out}` first."
+            raise DataError("The case tables are not there: they name the series", where=str(out), todo=todo)
+        _fetch_tables(out)
+    table = read_cases(out).table
+    plan = fetch.plan_images(table, arguments.what, split=arguments.split, limit=arguments.limit, catalogue=catalogue)
+    return fetch.leave_out_present(plan, out, catalogue)
+
+
+def _fetch_tables(out: Path) -> None:
+    from lemons_core.dataset.fetch import fetch_metadata
+
+    progress = ProgressBar()
+    fetch_metadata(out, progress=progress)
+    progress.close()
 
 
 def _has_tables(out: Path) -> bool:
@@ -99,7 +124,7 @@ def _has_tables(out: Path) -> bool:
     return True
 
 
-def _agreed() -> bool:
+def _confirmed() -> bool:
     if not sys.stdin.isatty():
         raise DataError("This is a large download", todo="Say --yes to start it without being asked.")
     return input("Go on? [y/N] ").strip().lower() in ("y", "yes")
@@ -120,27 +145,21 @@ def _check(arguments: argparse.Namespace) -> int:
     for kind, count in report.counts().items():
         print(f"{count:>7,}  {kind}")
         for fault in [fault for fault in report.faults if fault.kind == kind][:_EXAMPLES]:
-            place = fault.case or fault.file or "all"
-            print(f"           {place}: {fault.what} ({fault.done})")
+            print(f"           {fault.case or fault.file or 'all'}: {fault.what} ({fault.done})")
     print("\nThe first few of each kind; --json prints all.")
     return 0
 
 
 def _convert(arguments: argparse.Namespace) -> int:
     from lemons_core.dataset.collection import read_collection
-    from lemons_core.dataset.convert import KINDS, convert_collection
+    from lemons_core.dataset.convert import KINDS, ConversionOptions, convert_collection
 
     progress = ProgressBar()
     collection = read_collection(data_root(arguments.data), progress=progress)
+    kinds = [kind for kind in KINDS if kind in (arguments.kind or KINDS)]
+    options = ConversionOptions(kinds, arguments.bits, arguments.size)
     done = convert_collection(
-        collection,
-        arguments.out,
-        kinds=[kind for kind in KINDS if kind in (arguments.kind or KINDS)],
-        bits=arguments.bits,
-        size=arguments.size,
-        jobs=arguments.jobs,
-        dask=arguments.dask,
-        progress=progress,
+        collection, arguments.out, options=options, jobs=arguments.jobs, dask=arguments.dask, progress=progress
     )
     progress.close()
     if arguments.json:

@@ -63,7 +63,7 @@ class ProgressBar:
 def data_root(given: Path | None) -> Path:
     """The folder to read: as given, else LEMONS_DATA, else the demo data, which is made when it is not there."""
     from lemons_core.dataset.collection import read_demo_marker
-    from lemons_core.simulate.demo.demo import write_demo
+    from lemons_core.simulate.demo.write import write_demo
 
     settings = config.read_settings()
     root = given or settings.data

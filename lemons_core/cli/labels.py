@@ -11,9 +11,9 @@ from lemons_core.base.terms import GROUPS
 from lemons_core.cli.common import AddCommand, ProgressBar, add_data, add_json, data_root, print_json
 from lemons_core.dataset.collection import read_collection
 from lemons_core.dataset.export import label_table, write_class_folders
-from lemons_core.labels import summary as relabel
 from lemons_core.labels.mapping import DEFAULT_MAPPING, GroupMapping, read_mapping
 from lemons_core.labels.review import find_suspects
+from lemons_core.labels.summary import group_counts, multi_rows, summarise, uncovered_rows
 
 
 def register(command: AddCommand) -> None:
@@ -34,15 +34,15 @@ def _labels(arguments: argparse.Namespace) -> int:
     progress.close()
     if arguments.out:
         _write_csv(arguments.out, label_table(table, suspects, mapping))
-    failed: list[str] = []
+    failed = 0
     if arguments.images:
-        count, failed = write_class_folders(table, arguments.images, progress=progress)
+        outcomes = write_class_folders(table, arguments.images, progress=progress)
         progress.close()
+        failed = sum(outcome.error is not None for outcome in outcomes)
         if not arguments.json:
-            print(f"{count} pictures in {arguments.images}, {len(failed)} not readable")
-    figures = relabel.summary(table, suspects["case_id"].nunique())
+            print(f"{len(outcomes) - failed} pictures in {arguments.images}, {failed} not readable")
     if arguments.json:
-        print_json(figures)
+        print_json(summarise(table, suspects["case_id"].nunique()))
     else:
         print(_text(table, mapping, suspects))
     return int(bool(failed))
@@ -64,13 +64,13 @@ def _write_csv(path: Path, table: pd.DataFrame) -> None:
 
 
 def _text(table: pd.DataFrame, mapping: GroupMapping, suspects: pd.DataFrame) -> str:
-    single, multi = relabel.group_counts(table), relabel.group_counts(table, multi=True)
+    single, multi = group_counts(table), group_counts(table, multi=True)
     lines = [f"{'group':<11}{'train':>7}{'test':>7}   (single label; in brackets: rows that name the group at all)"]
     for group in map(str, GROUPS):
         counts = "".join(f"{single[split][group]:>7,}" for split in ("train", "test"))
         lines.append(f"{group:<11}{counts}   ({multi['train'][group]:,} / {multi['test'][group]:,})")
-    uncovered = relabel.uncovered_rows(table)
-    lines.append(f"\n{len(relabel.multi_rows(table)):,} of {len(table):,} rows belong to more than one group")
+    uncovered = uncovered_rows(table)
+    lines.append(f"\n{len(multi_rows(table)):,} of {len(table):,} rows belong to more than one group")
     lines.append(f"{len(uncovered)} rows without a type have no group")
     lines.append(f"\n{suspects['case_id'].nunique()} rows worth a second look:")
     lines += [f"  {reason}: {n}" for reason, n in suspects["reason"].value_counts(sort=False).items()]

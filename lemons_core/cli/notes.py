@@ -2,9 +2,9 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict
+from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -14,11 +14,17 @@ from lemons_core.base.io import write_atomic
 from lemons_core.base.terms import display
 from lemons_core.cli.common import AddCommand, Handler, ProgressBar, add_data, add_json, data_root, print_json
 from lemons_core.dataset.cases import read_cases
-from lemons_core.notes.text import FEATURE_SETS, Features
-
-if TYPE_CHECKING:
-    from lemons_core.notes.ask import Answer
-    from lemons_core.notes.model import NoteModel
+from lemons_core.dataset.collection import read_demo_marker
+from lemons_core.metrics.binary import Estimate
+from lemons_core.notes.answer import NoteAnswer, answer_note
+from lemons_core.notes.evaluate import ModelScores, evaluate
+from lemons_core.notes.explain import DESCRIPTOR_WORDS
+from lemons_core.notes.leakage import TRICKS, leakage_lab
+from lemons_core.notes.model import NoteModel, by_lesion, is_malignant, predict, usable_rows
+from lemons_core.notes.parsing.parse import parse_note
+from lemons_core.notes.search import search
+from lemons_core.notes.store import data_words, fit_or_shipped, read_model, read_shipped, train_model, write_model
+from lemons_core.notes.text import FEATURE_SETS, FIELD_WORDS, Features, build_notes
 
 _WARNING = "A probability, not a diagnosis. The collection is case-enriched: this does not hold for screening."
 
@@ -58,31 +64,31 @@ def register(command: AddCommand) -> None:
 
 def _add_features(parser: argparse.ArgumentParser, default: Features | None, words: str | None = None) -> None:
     parser.add_argument(
-        "--features", choices=FEATURE_SETS, default=default, help=f"feature set (default: {words or default})"
+        "--features", choices=tuple(FEATURE_SETS), default=default, help=f"feature set (default: {words or default})"
     )
 
 
-def _none(arguments: argparse.Namespace) -> int:  # argparse asks for an action before it comes to this
+def _none(arguments: argparse.Namespace) -> int:  # argparse requires an action before it comes to this
     raise AssertionError("an action is required")
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from lemons_core.notes.store import write_model
-
     table, root = _table(arguments)
-    progress = ProgressBar()
-    model = _fit(table, root, arguments.features, progress, seed=arguments.seed)
-    progress.close()
-    folder = write_model(model, arguments.out)
+    simulated = _is_simulated(root)
+    words = data_words(root, simulated=simulated)
+    with closing(ProgressBar()) as progress:
+        model = train_model(
+            table, arguments.features, trained_on=words, simulated=simulated, seed=arguments.seed, progress=progress
+        )
+    folder, card = write_model(model, arguments.out), model.card
+    assert card is not None
     if arguments.json:
-        print_json({"model": str(folder), **{key: model.card[key] for key in _CARD}})
+        shown = card.to_json()
+        print_json({"model": str(folder), **{name: shown[name] for name in _CARD}})
         return 0
-    card = model.card
-    print(
-        f"{card['rows']:,} rows of {card['patients']:,} patients, {card['malignant']:,} malignant: {card['trained_on']}"
-    )
-    for protocol, figures in card["metrics"].items():
-        print(f"{protocol:<11} n = {figures['n']:,}  AUC {_triple(figures['auc'])}  ECE {figures['ece']:.3f}")
+    print(f"{card.rows:,} rows of {card.patients:,} patients, {card.malignant:,} malignant: {card.trained_on}")
+    for protocol, scores in card.metrics.items():
+        print(f"{protocol:<11} n = {scores.n:,}  AUC {_interval(scores.auc)}  ECE {scores.ece:.3f}")
     print(f"model and card in {folder}")
     return 0
 
@@ -91,14 +97,12 @@ _CARD = ("features", "trained_on", "simulated", "rows", "patients", "malignant",
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from lemons_core.notes.evaluate import evaluate
-
     table, root = _table(arguments)
-    progress = ProgressBar()
-    result = evaluate(table, features=[arguments.features] if arguments.features else FEATURE_SETS, progress=progress)
-    progress.close()
+    features = (arguments.features,) if arguments.features else tuple(FEATURE_SETS)
+    with closing(ProgressBar()) as progress:
+        result = evaluate(table, features=features, progress=progress)
     if arguments.json:
-        print_json(result)
+        print_json([row.to_json() for row in result])
         return 0
     print(f"{_origin(root)}; AUC and accuracy with 95% intervals, drawn by patient; threshold 0.5\n")
     head = ("protocol", "model", "features", "subset", "unit", "n", "AUC", "accuracy", "sens", "spec", "Brier", "ECE")
@@ -110,11 +114,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 def _predict(arguments: argparse.Namespace) -> int:
     if arguments.text is not None:
         return _predict_text(arguments)
-    from lemons_core.notes.model import by_lesion, is_malignant, predict, usable_rows
-    from lemons_core.notes.text import build_notes
 
     table, root = _table(arguments)
-    model = _model(arguments, table, root)(arguments.features or "assessment")
+    model = _named_model(arguments) or _fitted_model(table, root, arguments.features or "assessment")
     rows = usable_rows(table)
     rows = rows[rows["split"] == "test"].reset_index(drop=True)
     if rows.empty:
@@ -129,63 +131,54 @@ def _predict(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(found.to_dict("records"))
     else:
-        print(f"{len(found)} {arguments.unit}s, {_origin(root)}; model trained on {model.card['trained_on']}")
+        trained_on = model.card.trained_on if model.card else "unknown data"
+        print(f"{len(found)} {arguments.unit}s, {_origin(root)}; model trained on {trained_on}")
         print(f"{_WARNING}\n")
         print(found.to_string(index=False))
     return 0
 
 
 def _predict_text(arguments: argparse.Namespace) -> int:
-    from lemons_core.notes.ask import ask
-    from lemons_core.notes.parsing.parse import parse_note
-    from lemons_core.notes.store import read_shipped
-
-    parse_note(arguments.text)  # an empty or endless note is refused before any model is fitted
-    model_of = read_shipped
-    if arguments.model or arguments.data or config.read_settings().data:
-        table, root = (None, None) if arguments.model else _table(arguments)
-        model_of = _model(arguments, table, root)
-    features = arguments.features
-    if arguments.model and features is None:
-        features = model_of("assessment").features
-    answer = ask(arguments.text, features=features, model_of=model_of)
+    parsed = parse_note(arguments.text)  # an empty or endless note is refused before any model is fitted
+    named = _named_model(arguments)
+    if named:
+        answer = answer_note(parsed, features=named.features, model_of=lambda features: named)
+    elif arguments.data or config.read_settings().data:
+        fit = partial(_fitted_model, *_table(arguments))
+        answer = answer_note(parsed, features=arguments.features, model_of=fit)
+    else:
+        answer = answer_note(parsed, features=arguments.features, model_of=read_shipped)
     if arguments.json:
-        print_json(_answer_json(answer))
+        print_json(answer.to_json())
     else:
         print(_answer_text(answer))
     return 0
 
 
 def _leakage(arguments: argparse.Namespace) -> int:
-    from lemons_core.notes.leakage import TRICKS, leakage_lab
-
     table, root = _table(arguments)
-    progress = ProgressBar()
-    tricks = leakage_lab(table, tricks=arguments.trick or TRICKS, progress=progress)
-    progress.close()
+    with closing(ProgressBar()) as progress:
+        tricks = leakage_lab(table, tricks=arguments.trick or tuple(TRICKS), progress=progress)
     if arguments.json:
-        print_json([asdict(t) | {"gain_auc": t.gain_auc, "gain_accuracy": t.gain_accuracy} for t in tricks])
+        print_json([trick.to_json() for trick in tricks])
         return 0
     print(f"{_origin(root)}; AUC with 95% intervals, drawn by patient\n")
     rows: list[Sequence[str]] = [("shortcut", "honest", "with it", "gain AUC", "gain accuracy")]
-    for t in tricks:
-        if t.honest and t.tricked:
-            sides = [f"{_triple(side['auc'])} n={side['n']}" for side in (t.honest, t.tricked)]
-            rows.append((t.title, *sides, f"{t.gain_auc:+.3f}", f"{t.gain_accuracy:+.3f}"))
+    for trick in tricks:
+        if trick.honest and trick.tricked:
+            sides = [f"{_interval(side.auc)} n={side.n}" for side in (trick.honest, trick.tricked)]
+            rows.append((trick.title, *sides, f"{trick.gain_auc:+.3f}", f"{trick.gain_accuracy:+.3f}"))
         else:
-            rows.append((t.title, "not in this data", "", "", ""))
+            rows.append((trick.title, "not in this data", "", "", ""))
     print(_aligned(rows))
-    print("\n" + "\n".join(f"{t.title}: {t.why}" for t in tricks))
+    print("\n" + "\n".join(f"{trick.title}: {trick.why}" for trick in tricks))
     return 0
 
 
 def _search(arguments: argparse.Namespace) -> int:
-    from lemons_core.notes.search import search
-
     table, root = _table(arguments)
-    progress = ProgressBar()
-    found = search(table, progress=progress)
-    progress.close()
+    with closing(ProgressBar()) as progress:
+        found = search(table, progress=progress)
     if arguments.out:
         write_atomic(arguments.out, found.to_csv(index=False).encode())
     if arguments.json:
@@ -201,107 +194,64 @@ def _table(arguments: argparse.Namespace) -> tuple[pd.DataFrame, Path]:
     return read_cases(root).table, root
 
 
-def _simulated(root: Path) -> bool:
-    from lemons_core.dataset.collection import read_demo_marker
-
+def _is_simulated(root: Path) -> bool:
     return read_demo_marker(root) is not None
 
 
 def _origin(root: Path) -> str:
-    return "simulated demo data" if _simulated(root) else f"case tables in {root}"
+    return "simulated demo data" if _is_simulated(root) else f"case tables in {root}"
 
 
-def _model(arguments: argparse.Namespace, table: pd.DataFrame | None, root: Path | None) -> Any:
-    """Features to model: the folder that was named, the shipped one for simulated data, else fitted here and now."""
-    from lemons_core.notes.store import read_model, read_shipped
+def _named_model(arguments: argparse.Namespace) -> NoteModel | None:
+    """The model of the folder that was named, if one was."""
 
-    if arguments.model:
-        model = read_model(arguments.model)
-        if arguments.features and arguments.features != model.features:
-            raise DataError(
-                f"The model reads '{model.features}', not '{arguments.features}'",
-                where=str(arguments.model),
-                todo="Leave out --features, or train a model of that feature set.",
-            )
-        return lambda features: model
-    assert table is not None and root is not None
-    if _simulated(root):
-        return read_shipped
-
-    def fit(features: Features) -> "NoteModel":
-        progress = ProgressBar()
-        model = _fit(table, root, features, progress)
-        progress.close()
-        return model
-
-    return fit
+    model = read_model(arguments.model) if arguments.model else None
+    if model and arguments.features and arguments.features != model.features:
+        raise DataError(
+            f"The model reads '{model.features}', not '{arguments.features}'",
+            where=str(arguments.model),
+            todo="Leave out --features, or train a model of that feature set.",
+        )
+    return model
 
 
-def _fit(table: pd.DataFrame, root: Path, features: Features, progress: ProgressBar, *, seed: int = 0) -> "NoteModel":
-    from lemons_core.notes.store import data_words, train_model
-
-    simulated = _simulated(root)
-    words = data_words(root, simulated=simulated)
-    return train_model(table, features, trained_on=words, simulated=simulated, seed=seed, progress=progress)
+def _fitted_model(table: pd.DataFrame, root: Path, features: Features) -> NoteModel:
+    with closing(ProgressBar()) as progress:
+        return fit_or_shipped(table, root, features=features, simulated=_is_simulated(root), progress=progress)
 
 
-def _answer_json(answer: "Answer") -> dict[str, Any]:
-    parsed, why = answer.parsed, answer.explanation
-    return {
-        "text": parsed.text if parsed else str(answer.note),
-        "note": asdict(answer.note),
-        "readings": [asdict(reading) for reading in parsed.readings] if parsed else [],
-        "unknown": [reading.text for reading in parsed.unknown] if parsed else [],
-        "features": answer.features,
-        "probability": answer.probability,
-        "malignant": answer.malignant,
-        "threshold": answer.threshold,
-        "explanation": {
-            "base": why.base,
-            "steps": [{"descriptor": name, "words": words, "log_odds": value} for name, words, value in why.steps],
-        },
-        "cautions": list(answer.cautions),
-        "trained_on": answer.trained_on,
-        "simulated": answer.simulated,
-    }
-
-
-def _answer_text(answer: "Answer") -> str:
-    from lemons_core.notes.explain import DESCRIPTOR_WORDS
-
+def _answer_text(answer: NoteAnswer) -> str:
     called = "at or above" if answer.malignant else "below"
     lines = [
         f"probability of malignancy {answer.probability:.2f}, {called} the operating point {answer.threshold:.2f}",
         f"model: {answer.features} features, trained on {answer.trained_on}",
         f"note: {answer.note}",
     ]
-    if answer.parsed:
-        for reading in answer.parsed.readings:
-            absent = " (absent)" if reading.negated else ""
-            field = {"morphology": "type", "laterality": "side"}.get(reading.field, reading.field)
-            words = DESCRIPTOR_WORDS.get(field, field)
-            lines.append(f'  read "{_printable(reading.text)}" as {words} {display(reading.value)}{absent}')
-        if answer.parsed.unknown:
-            lines.append("  not understood: " + ", ".join(_printable(r.text) for r in answer.parsed.unknown))
+    for mention in answer.parsed.mentions:
+        absent = " (absent)" if mention.negated else ""
+        words = f"{FIELD_WORDS[mention.field]} {display(mention.value)}{absent}"
+        lines.append(f'  read "{_printable(mention.text)}" as {words}')
+    if answer.parsed.unknown:
+        lines.append("  not understood: " + ", ".join(_printable(word.text) for word in answer.parsed.unknown))
     lines.append("log-odds, largest first:")
-    lines += [
-        f"  {DESCRIPTOR_WORDS.get(n, n):<18}{words:<42}{value:+.2f}" for n, words, value in answer.explanation.steps
-    ]
+    for name, words, value in answer.explanation.steps:
+        lines.append(f"  {DESCRIPTOR_WORDS.get(name, name):<18}{words:<42}{value:+.2f}")
     lines += [f"caution: {caution}" for caution in answer.cautions]
     lines.append(_WARNING)
     return "\n".join(lines)
 
 
-def _figures(row: dict[str, Any]) -> tuple[str, ...]:
-    head = (str(row[key]) for key in ("protocol", "model", "features", "subset", "unit", "n"))
-    plain = (
-        f"{row[key]:.3f}" if row[key] is not None else "-" for key in ("sensitivity", "specificity", "brier", "ece")
-    )
-    return (*head, _triple(row["auc"]), _triple(row["accuracy"]), *plain)
+def _figures(row: ModelScores) -> tuple[str, ...]:
+    scores = row.scores
+    rates = (f"{rate.value:.3f}" if rate else "-" for rate in (scores.sensitivity, scores.specificity))
+    return (
+        row.protocol, row.model, row.features, row.subset, row.unit, str(scores.n),
+        _interval(scores.auc), _interval(scores.accuracy), *rates, f"{scores.brier:.3f}", f"{scores.ece:.3f}",
+    )  # fmt: skip
 
 
-def _triple(figure: Any) -> str:
-    return "-" if figure is None else f"{figure[0]:.3f} ({figure[1]:.3f}-{figure[2]:.3f})"
+def _interval(estimate: Estimate | None) -> str:
+    return f"{estimate.value:.3f} ({estimate.low:.3f}-{estimate.high:.3f})" if estimate else "-"
 
 
 def _printable(text: str) -> str:

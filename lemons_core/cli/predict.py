@@ -7,6 +7,7 @@ from typing import Any
 from lemons_core.base import config
 from lemons_core.base.errors import DataError
 from lemons_core.cli.common import AddCommand, ProgressBar, add_json, add_model, positive, print_json
+from lemons_core.vision.record.findings import MIN_SCORE, AnalysisOptions
 
 _SHOWN = 10  # regions of a file that are printed; --json holds all
 
@@ -26,9 +27,14 @@ def register(command: AddCommand) -> None:
     predict.add_argument(
         "--heatmap", type=Path, metavar="DIR", help="write a Grad-CAM picture of the most probable groups here"
     )
+    predict.add_argument(
+        "--boxes", type=Path, metavar="DIR", help="write the picture with every region in a numbered box here"
+    )
     predict.add_argument("--kind", choices=("view", "crop"), help="what the files are (default: told from the picture)")
     predict.add_argument("--spacing", type=_millimetres, metavar="MM", help="pixel spacing of files that state none")
-    predict.add_argument("--min-score", type=_share, metavar="P", help="leave out regions below this (default: 0.05)")
+    predict.add_argument(
+        "--min-score", type=_share, metavar="P", help="leave out regions below this (default: 0.05)", default=MIN_SCORE
+    )
     predict.add_argument("--anyway", action="store_true", help="go on with pictures that are refused as no mammogram")
     predict.add_argument("--jobs", type=positive, default=1, help="processes at a time (default: 1)")
     predict.add_argument("--dask", metavar="ADDRESS", help="a running Dask cluster, such as tcp://127.0.0.1:8786")
@@ -52,23 +58,22 @@ def _share(text: str) -> float:
 def _predict(arguments: argparse.Namespace) -> int:
     from lemons_core.images.find import find_images
     from lemons_core.report.files import Files, write_tables
-    from lemons_core.vision.detect.batch import Asked, predict_many
-    from lemons_core.vision.detect.detector import MIN_SCORE
+    from lemons_core.vision.detect.batch import predict_many
     from lemons_core.vision.network.weights import read_model
 
     out: Path | None = arguments.out
     if out and out.is_dir():
         raise DataError("--out must name a file", where=str(out), todo="Give a name such as results.csv.")
-    writer = Files(report=arguments.report, dicom=arguments.dicom, heatmap=arguments.heatmap)
+    writer = Files(report=arguments.report, dicom=arguments.dicom, heatmap=arguments.heatmap, boxes=arguments.boxes)
     progress = ProgressBar() if out else None
     records = predict_many(
         find_images(arguments.paths, leave_out=writer.folders),
         model=arguments.model,
-        asked=Asked(
+        options=AnalysisOptions(
             kind=arguments.kind,
             spacing_mm=arguments.spacing,
-            min_score=MIN_SCORE if arguments.min_score is None else arguments.min_score,
-            anyway=arguments.anyway,
+            min_score=arguments.min_score,
+            force=arguments.anyway,
         ),
         journal=out and out.with_suffix(".jsonl"),
         writer=writer if writer.folders else None,

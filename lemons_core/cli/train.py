@@ -2,13 +2,11 @@
 
 import argparse
 import os
-from dataclasses import replace
+from dataclasses import fields
 from pathlib import Path
 
 from lemons_core.cli.common import AddCommand, ProgressBar, data_root, positive
-from lemons_core.vision.record.recipe import Recipe
-
-STANDARD = Recipe()
+from lemons_core.vision.record.recipe import COUNT, SHARE, Recipe, option_of
 
 
 def register(command: AddCommand) -> None:
@@ -19,54 +17,16 @@ def register(command: AddCommand) -> None:
     train.add_argument(
         "--out", type=Path, default=Path("runs/latest"), help="model folder to write (default: runs/latest)"
     )
-    train.add_argument("--epochs", type=positive, default=STANDARD.epochs)
-    train.add_argument("--seed", type=int, default=STANDARD.seed)
-    train.add_argument(
-        "--learning-rate",
-        type=float,
-        default=STANDARD.learning_rate,
-        help="peak of the one-cycle schedule (default: 0.001)",
-    )
-    train.add_argument(
-        "--batch", type=positive, default=STANDARD.batch, help="images in a step, on all GPUs together (default: 32)"
-    )
-    train.add_argument(
-        "--accumulate",
-        type=positive,
-        default=STANDARD.accumulate,
-        help="parts to work a step off in, for a GPU with little memory (default: 1)",
-    )
-    train.add_argument(
-        "--averaging",
-        type=float,
-        default=STANDARD.averaging,
-        help="of the running average of the weights, 0 for none (default: 0.999)",
-    )
-    train.add_argument(
-        "--patience",
-        type=int,
-        default=STANDARD.patience,
-        help="stop after so many epochs without gain (default: never)",
-    )
-    train.add_argument("--tiles", type=positive, default=STANDARD.tiles, help="tiles an epoch, with --data simulated")
-    train.add_argument(
-        "--background",
-        metavar="DIR",
-        help="folder of your own normal mammograms: simulated calcifications are drawn into them",
-    )
-    train.add_argument(
-        "--mix", type=share, default=STANDARD.mix, help="share of simulated tiles among those of a collection (0-0.9)"
-    )
-    train.add_argument(
-        "--init", choices=("imagenet", "shipped", "scratch"), default=STANDARD.init, help="starting weights"
-    )
-    train.add_argument(
-        "--views",
-        type=int,
-        default=STANDARD.views,
-        help="simulated whole views to calibrate the scores of places with, at the end (default: 48)",
-    )
-    train.add_argument("--workers", type=int, help="processes that prepare images (default: by the machine)")
+    for setting in fields(Recipe):
+        about = setting.metadata
+        if about["help"]:
+            train.add_argument(
+                option_of(setting.name),
+                type={COUNT: positive, SHARE: share}.get(about["kind"], about["kind"]),
+                default=setting.default,
+                choices=about["choices"],
+                help=f"{about['help']} (default: {about['unset'] or setting.default})",
+            )
     train.add_argument("--restart", action="store_true", help="forget the run that the model folder holds")
 
 
@@ -83,7 +43,8 @@ def _train(arguments: argparse.Namespace) -> int:
     from lemons_core.vision.train.train import train
 
     data = arguments.data if arguments.data == SIMULATED else data_root(arguments.data and Path(arguments.data))
-    recipe = replace(STANDARD, **{name: value for name, value in vars(arguments).items() if name in vars(STANDARD)})
+    settings = {setting.name for setting in fields(Recipe)}
+    recipe = Recipe(**{name: value for name, value in vars(arguments).items() if name in settings})
     progress = ProgressBar()
     card = train(data, arguments.out, recipe, restart=arguments.restart, progress=progress)
     progress.close()

@@ -1,7 +1,7 @@
 """The case table joined to the images on disk: which file is the view, the crop and the mask of each row."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,10 +68,7 @@ class Collection:
 
 
 def read_collection(
-    root: str | Path,
-    *,
-    mapping: GroupMapping | None = None,
-    progress: Progress | None = None,
+    root: str | Path, *, mapping: GroupMapping | None = None, progress: Progress | None = None
 ) -> Collection:
     """Read the case tables below `root` and find the images of each calcification row by SeriesInstanceUID.
 
@@ -82,7 +79,7 @@ def read_collection(
     DataError : as `read_cases` does, or the table of a JPEG mirror cannot be read
     """
     if not Path(root).is_dir():
-        read_cases(root)  # tells what is wrong
+        read_cases(root)  # raises what is wrong
     index = read_index(root, progress=progress)
     cases = read_cases(root, csv_files=index.csv_files)
     table = add_groups(cases.calcifications, mapping)
@@ -91,7 +88,7 @@ def read_collection(
 
 
 def read_demo_marker(root: Path) -> dict[str, object] | None:
-    """What SIMULATED.json says of a finished demo set, or None where there is none."""
+    """The contents of SIMULATED.json in a finished demo set, or None where there is none."""
     try:
         marker = json.loads((Path(root) / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -111,9 +108,7 @@ def join_files(table: pd.DataFrame, index: FileIndex) -> dict[str, Any]:
         for series in zip(*(table[f"{kind}_series"].tolist() for kind in ("image", "crop", "mask")), strict=True)
     ]
     files.save()
-    return {
-        column: pd.array([paths[place] for paths in found], dtype="string") for place, column in enumerate(FILE_COLUMNS)
-    }
+    return {column: pd.array([paths[k] for paths in found], dtype="string") for k, column in enumerate(FILE_COLUMNS)}
 
 
 @dataclass(slots=True)
@@ -126,12 +121,12 @@ class _File:
 
 
 class _Files:
-    """Usable files by series, and their grey levels, found out when they are needed."""
+    """Usable files by series, and their grey levels, measured when they are needed."""
 
     def __init__(self, index: FileIndex) -> None:
         self.index = index
         self.learnt = False
-        self.by_series: dict[str, list[_File]] = {}
+        self.by_series: dict[Hashable, list[_File]] = {}
         usable = index.files[index.files["series"].notna() & index.files["fault"].isna()]
         names = ["series", "path", "rows", "columns", "instance", "levels"]
         for row, series, path, rows, columns, instance, levels in zip(
@@ -143,38 +138,32 @@ class _Files:
         for files in self.by_series.values():  # not by path, which means nothing
             files.sort(key=lambda file: (file.area, file.instance, file.path))
 
-    def of_row(self, image: object, crop: object, mask: object) -> tuple[str | None, str | None, str | None]:
-        """Paths of view, crop and mask."""
-        views = self.by_series.get(image, []) if isinstance(image, str) else []
-        regions = [
-            file
-            for series in dict.fromkeys(uid for uid in (crop, mask) if isinstance(uid, str))
-            for file in self.by_series.get(series, [])
+    def of_row(self, image: Hashable, crop: Hashable, mask: Hashable) -> list[str | None]:
+        """Paths of view, crop and mask, the largest view, the smallest crop and the largest mask of their series."""
+        views = self.by_series.get(image, [])
+        crops, masks = self.apart([file for uid in dict.fromkeys((crop, mask)) for file in self.by_series.get(uid, [])])
+        return [
+            str(self.index.root / files[0].path) if files else None for files in (views[-1:], crops[:1], masks[-1:])
         ]
-        shown, masks = self.apart(regions)
-        return tuple(
-            str(self.index.root / file.path) if file else None
-            for file in (views[-1] if views else None, shown[0] if shown else None, masks[-1] if masks else None)
-        )  # type: ignore[return-value]
 
     def apart(self, files: Sequence[_File]) -> tuple[list[_File], list[_File]]:
         """Crops and masks, each in order of area. A mask has two grey levels and the size of the whole view."""
-        unsure = [file for file in files if file.levels is None]
-        if len(files) == 2 and len(unsure) == 1:
-            other = files[0] if files[1] is unsure[0] else files[1]
-            # One is film, one looks like a mask and is much larger: no need to decode it.
-            if other.levels == MORE and unsure[0].area > 1.5 * other.area:
-                return [other], unsure
-        for file in unsure:
-            file.levels = self.learn(file)
         files = sorted(files, key=lambda file: file.area)
-        return [file for file in files if file.levels == MORE], [file for file in files if file.levels == TWO]
+        if len(files) == 2 and [file.levels for file in files] == [MORE, None]:
+            small, large = files
+            if large.area > 1.5 * small.area:  # one is film, the other looks like a mask: no need to decode it
+                return [small], [large]
+        by_levels: dict[str | None, list[_File]] = {MORE: [], TWO: [], None: []}
+        for file in files:
+            file.levels = file.levels or self.learn(file)
+            by_levels[file.levels].append(file)
+        return by_levels[MORE], by_levels[TWO]
 
     def learn(self, file: _File) -> str | None:
         path = self.index.root / file.path
         self.learnt = True
         try:
-            levels = _levels(path)
+            levels = grey_levels(read_image(path).pixels, lossy=path.suffix.lower() in JPEG_SUFFIXES)
         except ImageError as error:
             self.index.remember(file.row, fault=error.what)
             return None
@@ -184,15 +173,3 @@ class _Files:
     def save(self) -> None:
         if self.learnt:
             self.index.save()
-
-
-def _levels(path: Path) -> str:
-    return grey_levels(read_image(path).pixels, lossy=path.suffix.lower() in JPEG_SUFFIXES)
-
-
-def is_mask(path: Path) -> bool:
-    """Whether the pixels hold no more than two grey levels; an unreadable file is not a mask."""
-    try:
-        return _levels(path) == TWO
-    except ImageError:
-        return False

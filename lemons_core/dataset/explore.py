@@ -1,17 +1,15 @@
 """Case table to tables: counts, malignant shares with intervals, missing values, problems by kind."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lemons_core.base.terms import DISTRIBUTION, GROUPS, MORPHOLOGY, Laterality, Pathology, View, display
-from lemons_core.dataset.cases import Problem
-from lemons_core.dataset.quality import FaultKind, Report
+from lemons_core.dataset.quality import Report
 from lemons_core.metrics.binary import wilson
 
 NOT_STATED = "not stated"
@@ -92,9 +90,9 @@ _GAPS = {
 }
 
 
-def read_filters(asked: Filters) -> dict[str, list[str]]:
-    """Filters as an address tells them, by shown texts; what is unknown is left out."""
-    known = {name: [text for text in asked.get(name, ()) if text in FILTERS[name].options] for name in FILTERS}
+def read_filters(query: Filters) -> dict[str, list[str]]:
+    """Filters as an address holds them, by shown texts; what is unknown is left out."""
+    known = {name: [text for text in query.get(name, ()) if text in FILTERS[name].options] for name in FILTERS}
     return {name: list(dict.fromkeys(texts)) for name, texts in known.items() if texts}
 
 
@@ -104,7 +102,7 @@ def filter_words(filters: Filters) -> str:
 
 
 def filter_rows(table: pd.DataFrame, filters: Filters) -> pd.DataFrame:
-    """Rows that have at least one of the asked values in every filter; a filter without values asks for nothing.
+    """Rows that have at least one of the chosen values in every filter; a filter without values keeps every row.
 
     filters : name in FILTERS to shown texts, NOT_STATED among them
     """
@@ -142,37 +140,37 @@ def malignant_share(table: pd.DataFrame, attribute: Attribute) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["key", "value", "n", "malignant", "share", "low", "high"])
 
 
-def co_occurrence(table: pd.DataFrame, attribute: Attribute) -> pd.DataFrame:
+def co_occurrence(table: pd.DataFrame, attribute: Attribute, *, every: bool = False) -> pd.DataFrame:
     """(k, k) rows that hold both values; the diagonal holds the rows of each. Shown texts, in the order to show.
 
     Only values that stand beside another in some row; an attribute of one value a row gives an empty table.
+    every : all values of the attribute instead, in its own order
     """
     codes, values = _coded(table, attribute)
     both: dict[tuple[str, str], int] = {}
     for own, n in zip(values, np.bincount(codes, minlength=len(values)), strict=True):
-        for pair in combinations_with_replacement(own, 2):
-            for one, other in {pair, pair[::-1]}:
-                both[one, other] = both.get((one, other), 0) + int(n)
+        for pair in product(own, own):
+            both[pair] = both.get(pair, 0) + int(n)
     beside = {one for (one, other), n in both.items() if one != other and n}
-    order = [value for value in _counts(table, attribute).index if value in beside]
+    order = attribute.values if every else [value for value in _counts(table, attribute).index if value in beside]
     names = [_shown(value, attribute) for value in order]
     cells = [[both.get((one, other), 0) for other in order] for one in order]
     return pd.DataFrame(cells, index=names, columns=names, dtype=int)
 
 
 def missing_values(table: pd.DataFrame) -> pd.DataFrame:
-    """Missing values of the columns people fill in, and what a gap tells of the outcome.
+    """Missing values of the columns people fill in, and what a gap gives away of the outcome.
 
     Columns column, missing, share (0-1), malignant (of the missing), share_missing and share_stated: the malignant
     share (0-1) where the value is missing and where it is stated, NaN without such rows.
     """
     malignant = (table["pathology"] == Pathology.MALIGNANT).to_numpy(dtype=bool, na_value=False)
-    told = table["pathology"].notna().to_numpy()
+    stated = table["pathology"].notna().to_numpy()
     rows = []
     for column, shown in _GAPS.items():
-        gone = table[column].isna().to_numpy()
-        shares = [malignant[part & told].mean() if (part & told).any() else np.nan for part in (gone, ~gone)]
-        rows.append((shown, int(gone.sum()), gone.mean() if len(table) else 0.0, int(malignant[gone].sum()), *shares))
+        gap = table[column].isna().to_numpy()
+        shares = [malignant[part & stated].mean() if (part & stated).any() else np.nan for part in (gap, ~gap)]
+        rows.append((shown, int(gap.sum()), gap.mean() if len(table) else 0.0, int(malignant[gap].sum()), *shares))
     return pd.DataFrame(rows, columns=["column", "missing", "share", "malignant", "share_missing", "share_stated"])
 
 
@@ -181,13 +179,13 @@ def missing_together(table: pd.DataFrame) -> pd.DataFrame:
 
     "breast density alone" means that everything else is stated.
     """
-    gone = {shown: table[column].isna() for column, shown in _GAPS.items() if column != "pathology"}
-    pattern = sum((flags.to_numpy().astype(int) << place for place, flags in enumerate(gone.values())), start=0)
+    gaps = {shown: table[column].isna() for column, shown in _GAPS.items() if column != "pathology"}
+    pattern = sum((flags.to_numpy().astype(int) << bit for bit, flags in enumerate(gaps.values())), start=0)
     pathology = table["pathology"].astype(object)
     counts = pd.crosstab(np.asarray(pattern), pathology.to_numpy()).reindex(columns=list(PATHOLOGIES), fill_value=0)
     rows = []
     for bits, row in counts.loc[counts.sum(axis=1).sort_values(ascending=False, kind="stable").index].iterrows():
-        names = [shown for place, shown in enumerate(gone) if int(bits) >> place & 1]
+        names = [shown for bit, shown in enumerate(gaps) if int(bits) >> bit & 1]
         text = " + ".join(names) if len(names) > 1 else f"{names[0]} alone" if names else "nothing"
         rows += [(text, pathology, int(row[pathology])) for pathology in PATHOLOGIES]
     return pd.DataFrame(rows, columns=["value", "pathology", "n"])
@@ -217,44 +215,10 @@ def describe_case(case: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["field", "words", "written"])
 
 
-def problem_table(problems: Iterable[Problem]) -> pd.DataFrame:
-    """One row a problem: kind, file, row (Int64), column, what."""
-    rows = [(problem_kind(p.what), p.file, p.row, p.column, p.what) for p in problems]
-    table = pd.DataFrame(rows, columns=["kind", "file", "row", "column", "what"])
-    return table.astype({"row": "Int64"})
-
-
-_KINDS: tuple[tuple[str, str], ...] = (
-    (r"views of lesion", "two views of one lesion disagree"),
-    (r"keep it out of one", "patient in both splits"),
-    (r"published", "number of rows differs from the published one"),
-    (r"cut off|not readable", "file cut off or damaged"),
-    (r"second row|a second", "told twice"),
-    (r"names one token twice", "token named twice"),
-    (r"unknown value", "unknown word"),
-    (r"is outside", "number out of range"),
-    (r"outside the data folder|does not end in", "path not usable"),
-    (r"crop and mask|same file as the mask", "crop and mask mixed up"),
-    (r"read as one", "spelling twins"),
-    (r"incomplete", "assessment incomplete"),
-    (r"missing", "value missing"),
-)
-
-
-def problem_kind(what: str) -> str:
-    """A few words that several problems share, so that they can be counted."""
-    return next((kind for pattern, kind in _KINDS if re.search(pattern, what)), "other")
-
-
 def fault_table(report: Report) -> pd.DataFrame:
     """One row a fault: kind, case, what, done, file, rows; the problems in the tables by their own kinds."""
-    table = report.table()
-    words = (table["what"].fillna("") + "; " + table["done"].fillna("")).tolist()
-    kinds = [
-        problem_kind(text) if kind == FaultKind.TABLE else str(kind)
-        for kind, text in zip(table["kind"], words, strict=True)
-    ]
-    return table.assign(kind=kinds)[["kind", "case", "what", "done", "file", "rows"]]
+    rows = [(str(f.problem or f.kind), f.case, f.what, f.done, f.file, f.rows) for f in report.faults]
+    return pd.DataFrame(rows, columns=["kind", "case", "what", "done", "file", "rows"])
 
 
 def _coded(table: pd.DataFrame, attribute: Attribute) -> tuple[np.ndarray, list[tuple[str, ...]]]:
@@ -275,19 +239,22 @@ def _counts(table: pd.DataFrame, attribute: Attribute) -> pd.DataFrame:
     codes, values = _coded(table, attribute)
     outcomes = [*PATHOLOGIES, NOT_STATED]
     kinds, known = pd.factorize(table["pathology"])
-    place = np.array([*(outcomes.index(kind) for kind in known), len(PATHOLOGIES)], dtype=int)[kinds]  # -1: the last
-    cells = np.bincount(codes * len(outcomes) + place, minlength=len(values) * len(outcomes))
+    column = np.array([*map(outcomes.index, known), len(PATHOLOGIES)], dtype=int)[kinds]  # -1: the last
+    cells = np.bincount(codes * len(outcomes) + column, minlength=len(values) * len(outcomes))
     sums: dict[str, np.ndarray] = {}
     for own, row in zip(values, cells.reshape(len(values), -1), strict=True):
         for value in own or (NOT_STATED,):
             sums[value] = sums.get(value, 0) + row
     sums = {value: row for value, row in sums.items() if row.any()}
-    order = list(attribute.values)
-    if attribute.ranked:
-        order = sorted(sums, key=lambda value: -sums[value].sum())
-    order = [value for value in order if value in sums and value != NOT_STATED]
-    order += [NOT_STATED] if NOT_STATED in sums else []
+    order = _order(sums, attribute)
     return pd.DataFrame([sums[value] for value in order], index=order, columns=outcomes, dtype=int)
+
+
+def _order(sums: Mapping[str, np.ndarray], attribute: Attribute) -> list[str]:
+    """The values that occur, in the order to show; the missing one last."""
+    known = sorted(sums, key=lambda value: -sums[value].sum()) if attribute.ranked else attribute.values
+    stated = [value for value in known if value in sums and value != NOT_STATED]
+    return stated + [NOT_STATED] * (NOT_STATED in sums)
 
 
 def _texts(own: tuple[str, ...], attribute: Attribute) -> list[str]:

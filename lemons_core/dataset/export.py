@@ -1,14 +1,14 @@
 """What other tools can train on: the labels as CSV, and the crops as one folder a class."""
 
 import zipfile
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from lemons_core.base.errors import DataError, ImageError
+from lemons_core.base.errors import DataError
+from lemons_core.base.parallel import Outcome, run_many
 from lemons_core.base.progress import Progress
 from lemons_core.images import read_image, write_png
 from lemons_core.labels.mapping import GroupMapping, read_mapping
@@ -39,22 +39,14 @@ def _rule_text(mapping: GroupMapping, tokens: tuple[str, ...]) -> str:
     return "; ".join(f"{rule.token} is {rule.group}" for rule in mapping.label(tokens).rules)
 
 
-def read_label_table(path: Path) -> pd.DataFrame:
-    """A table that `label_table(...).to_csv(path, index=False)` wrote, with the same types."""
-    table = pd.read_csv(path, dtype="string", keep_default_na=False)
-    table["abnormality_id"] = table["abnormality_id"].astype("Int64")
-    for column in ("morphology", "label"):
-        table[column] = table[column].replace("", pd.NA)
-    return table
-
-
-def class_images(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows that have a label and a crop on disk, with `place`: split/label/case_id.png."""
+def class_images(table: pd.DataFrame) -> dict[str, str]:
+    """Crops of the rows that have a label, by where they go: split/label/case_id.png."""
     rows = table[table["calc_group"].notna() & table["crop_file"].notna()]
-    return rows.assign(place=rows["split"] + "/" + rows["calc_group"] + "/" + rows["case_id"] + ".png")
+    names = rows["split"] + "/" + rows["calc_group"] + "/" + rows["case_id"] + ".png"
+    return dict(zip(names.tolist(), rows["crop_file"].tolist(), strict=True))
 
 
-def write_class_folders(table: pd.DataFrame, out: Path, *, progress: Progress | None = None) -> tuple[int, list[str]]:
+def write_class_folders(table: pd.DataFrame, out: Path, *, progress: Progress | None = None) -> list[Outcome[Path]]:
     """Write every labelled crop to out/split/label/case_id.png (8 bit grey, stretched to its own range).
 
     A picture that is already there is kept, so an interrupted run goes on where it stopped. 8 bit because common
@@ -62,29 +54,31 @@ def write_class_folders(table: pd.DataFrame, out: Path, *, progress: Progress | 
 
     Returns
     -------
-    The number of pictures, and one message for each crop that could not be read.
+    How each crop ended, by its path below `out`; one that could not be read stops none of the others.
 
     Raises
     ------
     DataError : no row has a label and a crop
     """
-    rows = _some(class_images(table))
-    failed = []
-    for number, row in enumerate(rows.itertuples(), start=1):
-        path = out / row.place
-        try:
-            if not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_png(path, _stretched(row.crop_file), bits=8)
-        except ImageError as error:
-            failed.append(str(error))
+
+    def write(item: tuple[Path, str]) -> Path:
+        path, crop = item
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_png(path, _stretched(crop), bits=8)
+        return path
+
+    crops = _require(class_images(table))
+    outcomes = []
+    for outcome in run_many(write, {name: (out / name, crop) for name, crop in crops.items()}, jobs=1):
+        outcomes.append(outcome)
         if progress:
-            progress(number / len(rows), row.place)
-    return len(rows) - len(failed), failed
+            progress(len(outcomes) / len(crops), outcome.name)
+    return outcomes
 
 
 def zip_class_folders(table: pd.DataFrame, *, limit: int = ZIP_LIMIT_BYTES) -> bytes:
-    """The same as a zip in memory.
+    """The same as a zip in memory, without the crops that cannot be read.
 
     Raises
     ------
@@ -92,34 +86,32 @@ def zip_class_folders(table: pd.DataFrame, *, limit: int = ZIP_LIMIT_BYTES) -> b
     """
     memory = BytesIO()
     with zipfile.ZipFile(memory, "w", zipfile.ZIP_STORED) as archive:  # a PNG is compressed already
-        for place, png in _pictures(_some(class_images(table))):
+        for outcome in run_many(_png, _require(class_images(table)), jobs=1):
+            png = outcome.value
+            if png is None:
+                continue  # the fault report lists unreadable files
             if memory.tell() + len(png) > limit:
                 raise DataError(
                     f"The picture set is larger than {limit / 1e6:.0f} MB",
                     todo="Write it to a folder: python -m lemons_core labels --images DIR",
                 )
             # One fixed time, so that the same pictures give the same zip.
-            archive.writestr(zipfile.ZipInfo(place, (1980, 1, 1, 0, 0, 0)), png)
+            archive.writestr(zipfile.ZipInfo(outcome.name, (1980, 1, 1, 0, 0, 0)), png)
     return memory.getvalue()
 
 
-def _pictures(rows: pd.DataFrame) -> Iterator[tuple[str, bytes]]:
+def _png(crop: str) -> bytes:
     from PIL import Image
 
-    for row in rows.itertuples():
-        try:
-            grey = (_stretched(row.crop_file) * 255).round().astype(np.uint8)
-        except ImageError:
-            continue  # the fault report lists unreadable files
-        png = BytesIO()
-        Image.fromarray(grey).save(png, format="PNG")
-        yield row.place, png.getvalue()
+    png = BytesIO()
+    Image.fromarray((_stretched(crop) * 255).round().astype(np.uint8)).save(png, format="PNG")
+    return png.getvalue()
 
 
-def _some(rows: pd.DataFrame) -> pd.DataFrame:
-    if rows.empty:
+def _require(crops: dict[str, str]) -> dict[str, str]:
+    if not crops:
         raise DataError("No row has both a label and a crop on disk", todo="The README tells how to get the images.")
-    return rows
+    return crops
 
 
 def _stretched(file: str) -> np.ndarray:

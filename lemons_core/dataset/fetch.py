@@ -13,6 +13,7 @@ import pandas as pd
 
 from lemons_core.base import extras
 from lemons_core.base.errors import DataError
+from lemons_core.base.io import write_atomic
 from lemons_core.base.progress import Progress
 from lemons_core.base.terms import AbnormalityType
 from lemons_core.dataset.cases import PUBLISHED_ROWS, read_cases
@@ -24,7 +25,7 @@ TCIA_ADDRESS = "https://services.cancerimagingarchive.net/nbia-api/services/v1"
 CSV_NAMES = tuple(f"{kind.replace('_', '_case_description_')}_set.csv" for kind in PUBLISHED_ROWS)
 IDC_PACKAGE = "idc-index==0.13.4"
 WHAT = {"crops": ("crop", "mask"), "views": ("image",)}  # the columns whose series are fetched
-ASK_ABOVE = 5 * 10**9  # bytes
+CONFIRM_ABOVE = 5 * 10**9  # bytes
 _BATCH = 20  # series that one call of idc-index fetches: between two calls one can stop
 
 
@@ -44,7 +45,7 @@ class Plan:
     there: int = 0
     unknown: tuple[str, ...] = ()
 
-    def words(self) -> str:
+    def text(self) -> str:
         """One line for a person."""
         size = "size not known"
         if self.size is not None:
@@ -71,16 +72,20 @@ def fetch_metadata(out: Path, *, address: str = CSV_ADDRESS, progress: Progress 
                 progress(number / len(CSV_NAMES), name)
             if not _is_published(folder / name):
                 _check_published(download(f"{address}/{name}", Path(temporary, name)), f"{address}/{name}")
-        # All four are right: only now is anything put in place.
+        # All four are right: only now is anything written to the collection.
         for path in sorted(Path(temporary).iterdir()):
-            _put(path, folder / path.name)
+            try:
+                write_atomic(folder / path.name, path.read_bytes())
+            except OSError as error:
+                what = f"The table cannot be written: {error.strerror}"
+                raise DataError(what, where=str(folder / path.name)) from error
     return [folder / name for name in CSV_NAMES]
 
 
 def read_catalogue() -> pd.DataFrame:
     """Series of the collection at Imaging Data Commons: `images` and `size` (bytes) by SeriesInstanceUID.
 
-    It is part of the package idc-index: nothing is asked of the network.
+    It is part of the package idc-index: the network is not used.
 
     Raises
     ------
@@ -196,21 +201,10 @@ def _check_published(path: Path, where: str) -> None:
         )
 
 
-def _put(path: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.part")
-    try:
-        shutil.copyfile(path, part)
-        part.replace(target)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise DataError(f"The table cannot be written: {error.strerror}", where=str(target)) from error
-
-
 def _from_idc(series: tuple[str, ...], out: Path) -> Iterator[int]:
     """Series fetched so far, after each batch."""
     package = extras.require("idc_index", package=IDC_PACKAGE, what="Imaging Data Commons")
-    logging.getLogger("idc_index").setLevel(logging.CRITICAL)  # its pages of log say less than the message below
+    logging.getLogger("idc_index").setLevel(logging.CRITICAL)  # its pages of log are less help than the message below
     client = package.IDCClient.client()
     for start in range(0, len(series), _BATCH):
         batch = list(series[start : start + _BATCH])

@@ -53,7 +53,7 @@ class Overview:
         return [sample for sample in self.samples if sample.group == group]
 
 
-def build_overview(collection: "Collection", *, simulated: bool, per_group: int = 40) -> Overview:
+def build_overview(collection: "Collection", *, per_group: int = 40) -> Overview:
     """Count a collection and choose its samples."""
     table = collection.table
     counted = Counter(group for groups in table["calc_groups"] for group in groups)
@@ -64,7 +64,7 @@ def build_overview(collection: "Collection", *, simulated: bool, per_group: int 
     ]
     return Overview(
         root=str(collection.root),
-        simulated=simulated,
+        simulated=collection.simulated,
         rows=len(table),
         patients=int(table["patient_id"].nunique()),
         lesions=int(table["lesion_id"].nunique()),

@@ -3,19 +3,20 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 from scipy import ndimage
 
 from lemons_core.base.errors import ImageError
+from lemons_core.base.parallel import run_many
 from lemons_core.base.progress import Progress
 from lemons_core.base.terms import AbnormalityType
+from lemons_core.dataset.cases import ProblemKind
 from lemons_core.dataset.collection import FILE_COLUMNS, Collection, join_files
 from lemons_core.dataset.sources.facts import JPEG_SUFFIXES
 from lemons_core.images import read_image
@@ -27,7 +28,7 @@ _SAVE_EVERY = 500
 
 
 class FaultKind(StrEnum):
-    """Kinds of fault, in the order in which a report tells them."""
+    """Kinds of fault, in the order in which a report lists them."""
 
     UNREADABLE = "unreadable file"
     ROW_WITHOUT_IMAGE = "row without image"
@@ -44,12 +45,13 @@ class FaultKind(StrEnum):
 class Fault:
     """One fault.
 
-    kind : see Kind
+    kind : see FaultKind
     case : case_id of the row it concerns, or the patient; None when it concerns a whole file or table
     file : path below the data root, or None
     what : what is wrong
     done : what was done about it
     rows : table rows it concerns; more than one where many rows share one cause
+    problem : of FaultKind.TABLE, the kind of problem
     """
 
     kind: FaultKind
@@ -58,6 +60,10 @@ class Fault:
     what: str
     done: str
     rows: int = 1
+    problem: ProblemKind | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "problem"}
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ class Report:
 
     images : image files found
     layouts : how they came here
-    pixels : whether the pixels were looked at; without, Kind.SEVERAL_AREAS and Kind.DUPLICATE are not known
+    pixels : whether the pixels were looked at; without, FaultKind.SEVERAL_AREAS and FaultKind.DUPLICATE are not known
     """
 
     root: Path
@@ -87,10 +93,6 @@ class Report:
         patient = "_".join(case_id.split("_")[:2])
         return [fault for fault in self.faults if fault.case in (case_id, patient)]
 
-    def table(self) -> pd.DataFrame:
-        """One row a fault: kind, case, file, what, done, rows."""
-        return pd.DataFrame([asdict(fault) for fault in self.faults], columns=list(Fault.__dataclass_fields__))
-
     def to_json(self) -> dict[str, Any]:
         return {
             "root": str(self.root),
@@ -98,7 +100,7 @@ class Report:
             "layouts": list(self.layouts),
             "pixels": self.pixels,
             "counts": self.counts(),
-            "faults": [asdict(fault) for fault in self.faults],
+            "faults": [fault.to_json() for fault in self.faults],
         }
 
 
@@ -134,9 +136,9 @@ def check_collection(
         *_tables(collection),
     ]
     order = list(FaultKind)
-    # By what they say, not by where files lie: the same collection in another layout gives the same list.
+    # By what they state, not by where files lie: the same collection in another layout gives the same list.
     found.sort(key=lambda fault: (order.index(fault.kind), fault.case or "", fault.what))
-    layouts = tuple(layout.title for layout in collection.layouts)
+    layouts = tuple(map(str, collection.layouts))
     return Report(collection.root, len(files), layouts, pixels, tuple(found))
 
 
@@ -193,12 +195,12 @@ def _swapped(rows: pd.DataFrame, collection: Collection) -> Iterator[Fault]:
     both = rows[rows["crop_file"].notna() & rows["mask_file"].notna()]
     for row in both.itertuples():
         (crop_number, crop_word), (mask_number, mask_word) = facts[row.crop_file], facts[row.mask_file]
-        told = [_number_of(path) for path in (row.crop_path, row.mask_path)]
+        crop_named, mask_named = _number_of(row.crop_path), _number_of(row.mask_path)
         reasons = []
-        if None not in (*told, crop_number, mask_number) and row.crop_series == row.mask_series:
-            if told[0] == told[1]:
+        if None not in (crop_named, mask_named, crop_number, mask_number) and row.crop_series == row.mask_series:
+            if crop_named == mask_named:
                 reasons.append("the table names one file for both")
-            elif (told[0] < told[1]) != (crop_number < mask_number):  # type: ignore[operator]
+            elif (crop_named < mask_named) != (crop_number < mask_number):  # type: ignore[operator]
                 reasons.append("the table names them in the other order")
         if crop_word == "mask" or mask_word == "crop":
             reasons.append("the series description says the opposite")
@@ -232,10 +234,10 @@ def _duplicates(files: pd.DataFrame, owners: _Owners) -> Iterator[Fault]:
     hashed = files[files["pixels"].notna() & files["fault"].isna()]
     for _, same in hashed.groupby(["pixels", "rows", "columns"], sort=False):
         if len(same) > 1:
-            places = [(*owners.of(row.series), str(row.path)) for row in same.itertuples()]
-            places.sort(key=lambda place: (place[0] or "", place[1]))
-            first = f"a {places[0][1]} of {places[0][0] or 'no case'}"
-            for case, part, path in places[1:]:
+            copies = [(*owners.of(row.series), str(row.path)) for row in same.itertuples()]
+            copies.sort(key=lambda copy: (copy[0] or "", copy[1]))
+            first = f"a {copies[0][1]} of {copies[0][0] or 'no case'}"
+            for case, part, path in copies[1:]:
                 yield Fault(FaultKind.DUPLICATE, case, path, f"a {part} has the pixels of {first}", "both are kept")
 
 
@@ -251,16 +253,16 @@ def _both_splits(collection: Collection) -> Iterator[Fault]:
 
 def _tables(collection: Collection) -> Iterator[Fault]:
     table = collection.cases.table
-    places = zip(table["source_file"].tolist(), table["source_row"].tolist(), strict=True)
-    cases = dict(zip(places, table["case_id"].tolist(), strict=True))
+    records = zip(table["source_file"].tolist(), table["source_row"].tolist(), strict=True)
+    cases = dict(zip(records, table["case_id"].tolist(), strict=True))
     for problem in collection.cases.problems:
-        if problem.column == "patient_id" and problem.what.startswith("patient "):
-            continue  # Kind.BOTH_SPLITS tells it
+        if problem.kind == ProblemKind.BOTH_SPLITS:
+            continue  # it is a FaultKind of its own
         column = f", column {problem.column}" if problem.column else ""
-        place = f"row {problem.row}{column}" if problem.row else f"the whole file{column}"
-        what, _, done = problem.what.partition("; ")
+        what = (f"row {problem.row}" if problem.row else "the whole file") + f"{column}: {problem.what}"
         case = _text(cases.get((problem.file, problem.row)))
-        yield Fault(FaultKind.TABLE, case, problem.file, f"{place}: {what}", done or "reported")
+        done = problem.action or "reported"
+        yield Fault(FaultKind.TABLE, case, problem.file, what, done, problem=problem.kind)
 
 
 def _by_path(collection: Collection, columns: list[str]) -> dict[str, tuple[Any, ...]]:
@@ -306,21 +308,18 @@ def _fill(
 ) -> None:
     """Measure files and keep the results with the index; one that cannot be decoded is marked as faulty."""
     index = collection.index
-    work = (delayed(_measured)(measure, row, index.root / path) for row, path in todo["path"].items())
-    done = Parallel(n_jobs=max(1, min(jobs, len(todo))), prefer="threads", return_as="generator_unordered")(work)
-    for number, (row, facts) in enumerate(done, start=1):
-        index.remember(row, **(facts if "fault" in facts else {column: facts["value"]}))
+    row_of = {path: row for row, path in todo["path"].items()}
+    outcomes = run_many(measure, {path: index.root / path for path in row_of}, jobs=jobs)
+    for number, outcome in enumerate(outcomes, start=1):
+        if isinstance(outcome.error, ImageError):
+            fault = outcome.error.what
+            index.remember(row_of[outcome.name], fault=fault[:1].lower() + fault[1:])
+        else:
+            index.remember(row_of[outcome.name], **{column: outcome.get()})
         if progress:
             progress(number / len(todo), f"{number:,} of {len(todo):,} {words}")
         if number % _SAVE_EVERY == 0 or number == len(todo):
             index.save()
-
-
-def _measured(measure: Callable[[Path], object], row: int, path: Path) -> tuple[int, dict[str, object]]:
-    try:
-        return row, {"value": measure(path)}
-    except ImageError as error:
-        return row, {"fault": error.what[:1].lower() + error.what[1:]}
 
 
 def count_areas(path: Path) -> int:

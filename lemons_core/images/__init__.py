@@ -5,13 +5,11 @@ from pathlib import Path
 from lemons_core.base import config
 from lemons_core.base.errors import ImageError
 from lemons_core.images.dicom import read_dicom
+from lemons_core.images.find import IMAGE_SUFFIXES
 from lemons_core.images.picture import COLOUR, LOSSY, NO_SPACING, TURNED, Picture
 from lemons_core.images.raster import read_raster, write_png
 
 __all__ = ["COLOUR", "IMAGE_SUFFIXES", "LOSSY", "NO_SPACING", "TURNED", "Picture", "read_image", "write_png"]
-
-# For file choosers only: the type of a file is told by its content.
-IMAGE_SUFFIXES = (".dcm", ".dicom", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
 _RASTERS = {
     b"\x89PNG\r\n\x1a\n": "PNG",
@@ -40,7 +38,7 @@ _SUPPORTED = "Give a DICOM, PNG, JPEG or TIFF file."
 
 
 def read_image(source: str | Path | bytes, *, name: str | None = None, max_pixels: int = config.MAX_PIXELS) -> Picture:
-    """Read one picture; its type is told by its content, never by its suffix.
+    """Read one picture; its type is recognised by its content, never by its suffix.
 
     DICOM pixels pass the modality LUT, then the VOI LUT or window, then the inversion of MONOCHROME1 (PS3.3 C.11).
     Nothing that could name a patient is kept: of a DICOM header only a fixed list of harmless elements is parsed.

@@ -34,12 +34,12 @@ _TODO = "Unpack it and give the pictures themselves."
 class Member:
     """One file in a ZIP.
 
-    place : its number in the directory of the ZIP
+    index : its number in the directory of the ZIP
     name : the last part of its path, safe to show
     problem : why it is not read, or None
     """
 
-    place: int
+    index: int
     name: str
     problem: ImageError | None = None
 
@@ -63,15 +63,15 @@ def list_members(data: bytes, *, name: str = "the ZIP") -> tuple[Member, ...]:
     """
     with _opened(data, name) as archive:
         infos = archive.infolist()
-    wanted = [(place, info) for place, info in enumerate(infos) if not (info.is_dir() or _is_junk(info.filename))]
+    wanted = [(index, info) for index, info in enumerate(infos) if not (info.is_dir() or _is_junk(info.filename))]
     if len(wanted) > MAX_MEMBERS:
         raise ImageError(
             f"The ZIP holds {len(wanted):,} files, the limit is {MAX_MEMBERS:,}", where=name, todo="Make several."
         )
     if not wanted:
         raise ImageError("The ZIP holds no files", where=name, todo="Put pictures into it: DICOM, PNG, JPEG or TIFF.")
-    members = tuple(Member(place, shown_name(info.filename), _problem_of(info)) for place, info in wanted)
-    total = sum(infos[member.place].file_size for member in members if member.problem is None)
+    members = tuple(Member(index, shown_name(info.filename), _problem_of(info)) for index, info in wanted)
+    total = sum(infos[member.index].file_size for member in members if member.problem is None)
     if total > MAX_TOTAL_BYTES:
         raise ImageError(f"The ZIP would unpack to {total / 2**30:,.0f} GB", where=name, todo=_TODO)
     return members
@@ -87,7 +87,7 @@ def read_member(data: bytes, member: Member, *, name: str = "the ZIP") -> bytes:
     if member.problem:
         raise member.problem
     # Its own promise of its size is the limit: zipfile stops there, and the checksum tells when there was more.
-    with _opened(data, member.name) as archive, archive.open(archive.infolist()[member.place]) as file:
+    with _opened(data, member.name) as archive, archive.open(archive.infolist()[member.index]) as file:
         parts = [file.read(_CHUNK)]
         if is_archive(parts[0]):
             raise ImageError("A ZIP within a ZIP is not opened", where=member.name, todo=_TODO)
@@ -108,7 +108,7 @@ def _is_junk(path: str) -> bool:
 
 
 def _problem_of(info: zipfile.ZipInfo) -> ImageError | None:
-    """Why a member is not read, told from the directory alone."""
+    """Why a member is not read, from the directory alone."""
     path = PureWindowsPath(info.filename)
     if path.anchor or ".." in path.parts:
         what = "Its path leads out of the ZIP"

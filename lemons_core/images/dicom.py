@@ -3,22 +3,15 @@
 import struct
 import subprocess
 import sys
-import zlib
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
-from pydicom.filereader import read_dataset
 from pydicom.pixels import apply_color_lut, get_decoder, pixel_array
-from pydicom.tag import BaseTag, Tag
 from pydicom.uid import (
     UID,
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
     JPEG2000TransferSyntaxes,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
@@ -29,31 +22,24 @@ from pydicom.uid import (
 
 from lemons_core.base.errors import ImageError
 from lemons_core.images.grey import grey_from_rgb, grey_from_stored
-from lemons_core.images.header import read_header, read_laterality, read_spacing, read_view, syntax_label, text, uid_of
+from lemons_core.images.header import (
+    PIXELS,
+    parse_dicom,
+    read_header,
+    read_laterality,
+    read_spacing,
+    read_view,
+    syntax_label,
+    text,
+)
 from lemons_core.images.picture import LOSSY, NO_SPACING, Picture, check_size, decoding, warn_if_flat
 
-_GREY = ("MONOCHROME1", "MONOCHROME2")
+GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 
-# All that is parsed of a header. Names, identifiers, dates and descriptions never enter memory as values, so that no
-# message, log or cache can hold them.
-_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
-_PALETTE = [f"{part}{colour}PaletteColorLookupTable{what}"
-            for colour in ("Red", "Green", "Blue")
-            for part, what in (("", "Descriptor"), ("", "Data"), ("Segmented", "Data"))]  # fmt: skip
-_ELEMENTS: list[BaseTag | int] = [Tag(keyword) for keyword in (
-    "SOPClassUID", "Modality", "PresentationIntentType", "ViewPosition", "ViewCodeSequence", "PatientOrientation",
-    "ImageLaterality", "Laterality", "ImagerPixelSpacing", "PixelSpacing", "SamplesPerPixel",
-    "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows", "Columns", "BitsAllocated",
-    "BitsStored", "HighBit", "PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit",
-    "ModalityLUTSequence", "RescaleIntercept", "RescaleSlope", "VOILUTSequence", "WindowCenter", "WindowWidth",
-    "VOILUTFunction", "LossyImageCompression", "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
-    *_PALETTE, *_PIXELS,
-)]  # fmt: skip
-
-_LOSSY = {JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless}
 _JPEG = {*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes}
 _J2K = {*JPEG2000TransferSyntaxes}
+_LOSSY = {JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless}
 
 
 def read_dicom(data: bytes, where: str, max_pixels: int) -> Picture:
@@ -61,8 +47,8 @@ def read_dicom(data: bytes, where: str, max_pixels: int) -> Picture:
     notes: list[str] = []
     warnings: list[str] = []
     with decoding("The DICOM file", where):
-        ds, syntax = _parse(data, where, max_pixels)
-        _check(ds, where, max_pixels)
+        ds, syntax = parse_dicom(data, where, max_pixels)
+        check_header(ds, where, max_pixels)
         header = read_header(ds, syntax)
         laterality, view = read_laterality(ds), read_view(ds)
         spacing, source = read_spacing(ds, notes, warnings)
@@ -71,10 +57,9 @@ def read_dicom(data: bytes, where: str, max_pixels: int) -> Picture:
     if data[128:132] != b"DICM":
         notes.append("DICOM without preamble")
     with decoding("The pixel data of the DICOM file", where):
-        _check_decoder(syntax, where)
-        stored = _decode(ds, syntax, where)
+        stored = decode(ds, syntax, where)
         photometric = header["photometric interpretation"]
-        if photometric in _GREY:
+        if photometric in GREY:
             pixels = grey_from_stored(stored, ds, notes, warnings)
         else:
             if photometric == "PALETTE COLOR":
@@ -105,46 +90,14 @@ def read_dicom(data: bytes, where: str, max_pixels: int) -> Picture:
     )
 
 
-def _parse(data: bytes, where: str, max_pixels: int) -> tuple[Dataset, UID]:
-    """The listed elements only, and the transfer syntax, told from the encoding when the file does not say."""
-    buffer = BytesIO(data)
-    buffer.seek(132 if data[128:132] == b"DICM" else 0)
-    meta = read_dataset(buffer, False, True, stop_when=lambda tag, _vr, _length: tag.group != 2)
-    syntax = uid_of(meta, "TransferSyntaxUID")
-    if not syntax:
-        head = data[buffer.tell() : buffer.tell() + 6]
-        explicit = head[4:].isalpha() and head[4:].isupper()
-        big = head.startswith(b"\0")  # groups are small numbers
-        syntax = ExplicitVRBigEndian if big else ExplicitVRLittleEndian if explicit else ImplicitVRLittleEndian
-    plain = syntax
-    if syntax == DeflatedExplicitVRLittleEndian:
-        buffer, plain = BytesIO(_inflate(data[buffer.tell() :], where, max_pixels)), ExplicitVRLittleEndian
-    implicit, little = syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian
-    ds = read_dataset(buffer, implicit, little, specific_tags=_ELEMENTS)
-    if not ds:  # pydicom drops every element when it meets the end of the file inside one
-        raise EOFError
-    ds.set_original_encoding(implicit, little)
-    ds.file_meta = FileMetaDataset()  # not the original one, which holds identifiers
-    ds.file_meta.TransferSyntaxUID = plain
-    return ds, syntax
+def check_header(ds: Dataset, where: str, max_pixels: int) -> None:
+    """Refuse what holds no single picture, before anything is decoded.
 
-
-def _inflate(body: bytes, where: str, max_pixels: int) -> bytes:
-    """Inflate a deflated data set, up to a limit; pydicom itself knows none."""
-    limit = 4 * max_pixels + 2**24  # four bytes a pixel and a generous header
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    inflated = inflater.decompress(body, limit)
-    if not inflater.eof and len(inflated) < limit:
-        raise EOFError
-    if not inflater.eof:
-        what = "The DICOM file inflates to more data than one picture can hold"
-        raise ImageError(what, where=where, todo="Export it again without the deflated transfer syntax.")
-    return inflated
-
-
-def _check(ds: Dataset, where: str, max_pixels: int) -> None:
-    """Refuse what holds no single picture, before anything is decoded."""
-    if not any(keyword in ds for keyword in ("SOPClassUID", "Rows", *_PIXELS)):
+    Raises
+    ------
+    ImageError : no picture, no pixels, an unknown photometric interpretation, or what `check_size` refuses
+    """
+    if not any(keyword in ds for keyword in ("SOPClassUID", "Rows", *PIXELS)):
         raise ImageError("The file is not an image, or its header is damaged", where=where, todo="Copy it again.")
     if "Rows" not in ds or "Columns" not in ds:
         todo = "It may be a report or cut short: choose the image itself, or copy it again."
@@ -152,16 +105,40 @@ def _check(ds: Dataset, where: str, max_pixels: int) -> None:
     frames = text(ds, "NumberOfFrames")
     check_size(ds.Columns, ds.Rows, int(frames) if frames.isdigit() else 1, where, max_pixels)
     ds.pop("NumberOfFrames", None)  # now known to be one, however it was written
-    if not any(keyword in ds for keyword in _PIXELS):
+    if not any(keyword in ds for keyword in PIXELS):
         todo = "It ends before them or was exported as a header only: copy or download it again."
         raise ImageError("The DICOM file describes an image but holds no pixel data", where=where, todo=todo)
-    if text(ds, "PhotometricInterpretation") not in _GREY + _COLOUR:
+    if text(ds, "PhotometricInterpretation") not in GREY + _COLOUR:
         todo = "Export it as MONOCHROME2."
         raise ImageError("The DICOM file has an unknown photometric interpretation", where=where, todo=todo)
 
 
+def decode(ds: Dataset, syntax: UID, where: str) -> np.ndarray:
+    """Stored values (H, W) or (H, W, 3) in native byte order; bits above BitsStored, such as overlays, are cleared.
+
+    Raises
+    ------
+    ImageError : no decoder, or the compressed picture has another size than the header; what decoders raise, as it is
+    """
+    _check_decoder(syntax, where)
+    if syntax in _JPEG | _J2K:
+        stream = get_frame(ds.PixelData, 0, number_of_frames=1)
+        *size, bits = _stream_format(stream, syntax in _J2K)
+        # A small header over a huge stream is a decompression bomb; over any other stream it is a mistake.
+        if size != [ds.Rows, ds.Columns, ds.SamplesPerPixel]:
+            what = "The compressed picture has another size than its DICOM header says"
+            raise ImageError(what, where=where, todo="Export it again.")
+        if _plugin(syntax) == "gdcm":
+            ds.PixelData = _decode_apart(stream, ds, bits, syntax)
+            ds.BitsAllocated = 8 if bits <= 8 else 16
+            ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+            syntax = ExplicitVRLittleEndian
+    values = pixel_array(ds, index=0, view_only=True, decoding_plugin=_plugin(syntax))
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
 def _check_decoder(syntax: UID, where: str) -> None:
-    """Say before decoding that a transfer syntax is foreign or its decoder not installed."""
+    """Raise before decoding when a transfer syntax is foreign or its decoder not installed."""
     label = syntax_label(syntax)
     try:
         decoder = get_decoder(syntax)
@@ -179,24 +156,6 @@ def _plugin(syntax: UID) -> str:
     if syntax in _J2K:
         return "pylibjpeg"
     return "pillow" if syntax == JPEGBaseline8Bit else "gdcm" if syntax in _JPEG else ""
-
-
-def _decode(ds: Dataset, syntax: UID, where: str) -> np.ndarray:
-    """Stored values (H, W) or (H, W, 3) in native byte order; bits above BitsStored, such as overlays, are cleared."""
-    if syntax in _JPEG | _J2K:
-        stream = get_frame(ds.PixelData, 0, number_of_frames=1)
-        *size, bits = _stream_format(stream, syntax in _J2K)
-        # A small header over a huge stream is a decompression bomb; over any other stream it is a mistake.
-        if size != [ds.Rows, ds.Columns, ds.SamplesPerPixel]:
-            what = "The compressed picture has another size than its DICOM header says"
-            raise ImageError(what, where=where, todo="Export it again.")
-        if _plugin(syntax) == "gdcm":
-            ds.PixelData = _decode_apart(stream, ds, bits, syntax)
-            ds.BitsAllocated = 8 if bits <= 8 else 16
-            ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-            syntax = ExplicitVRLittleEndian
-    values = pixel_array(ds, index=0, view_only=True, decoding_plugin=_plugin(syntax))
-    return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
 def _decode_apart(stream: bytes, ds: Dataset, bits: int, syntax: UID) -> bytes:

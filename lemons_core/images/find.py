@@ -5,13 +5,15 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from lemons_core.base.errors import DataError
-from lemons_core.images import IMAGE_SUFFIXES
+
+# For file choosers and folders only: the type of a file is recognised by its content.
+IMAGE_SUFFIXES = (".dcm", ".dicom", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
 
 def find_images(paths: Iterable[Path], *, leave_out: Collection[Path] = ()) -> list[Path]:
     """Files as given, and of each folder the pictures below it, sorted; none twice.
 
-    In a folder a picture is told by its suffix, or by the mark of a DICOM file, which often has none. Hidden files are
+    In a folder a picture is known by its suffix, or by the mark of a DICOM file, which often has none. Hidden files are
     left out, and so is everything that lies elsewhere: a link that leads out of its folder is not followed.
 
     Parameters

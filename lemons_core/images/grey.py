@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from pydicom.dataset import Dataset
 
-from lemons_core.images.header import floats, text
+from lemons_core.images.header import floats, read_window, text
 from lemons_core.images.picture import COLOUR
 
 
@@ -35,35 +35,8 @@ def _to_unit(stored: np.ndarray, seen: np.ndarray, ds: Dataset, notes: list[str]
     padding = _padding(stored, ds)
     if (seen & padding).any():
         notes.append("padding set to black")
-    bits, signed = ds.get("BitsStored", 0), ds.get("PixelRepresentation", 0) == 1
-    low, high = (-(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1) if signed else (0.0, 2.0**bits - 1)
-
-    values = stored
-    slope, intercept = floats(ds, "RescaleSlope"), floats(ds, "RescaleIntercept")
-    if ds.get("ModalityLUTSequence"):
-        values, high = _look_up(values, ds.ModalityLUTSequence[0], signed, ds)
-        low = 0.0
-        notes.append("modality lookup table applied")
-    elif slope and intercept and slope[0] != 0:
-        values = values * slope[0] + intercept[0]
-        low, high = sorted((low * slope[0] + intercept[0], high * slope[0] + intercept[0]))
-        if (slope[0], intercept[0]) != (1, 0):
-            notes.append(f"rescaled: slope {slope[0]:g}, intercept {intercept[0]:g}")
-
-    window = _window(ds, warnings)
-    if ds.get("VOILUTSequence"):
-        values, high = _look_up(values, ds.VOILUTSequence[0], signed or low < 0, ds)
-        unit = values / high
-        notes.append("VOI lookup table applied")
-    elif window:
-        unit = _windowed(values, *window)
-        notes.append(f"window {window[0]:g}/{window[1]:g} applied")
-    else:
-        observed = values[seen & ~padding]
-        if observed.size and np.ptp(observed) > 0 and (bits == 0 or np.ptp(observed) < (high - low) / 8):
-            low, high = float(observed.min()), float(observed.max())
-            notes.append(f"scaled from the least to the greatest value ({low:g} to {high:g}): few grey levels in use")
-        unit = (values - low) / ((high - low) or 1)
+    values, limits = _rescaled(stored, ds, notes)
+    unit = _presented(values, limits, ds, notes, warnings, seen & ~padding)
     unit = np.clip(np.nan_to_num(unit, nan=0.0), 0, 1).astype(np.float32)
     if text(ds, "PhotometricInterpretation") == "MONOCHROME1":
         unit = 1 - unit
@@ -75,6 +48,52 @@ def _to_unit(stored: np.ndarray, seen: np.ndarray, ds: Dataset, notes: list[str]
     return unit
 
 
+def _rescaled(stored: np.ndarray, ds: Dataset, notes: list[str]) -> tuple[np.ndarray, tuple[float, float]]:
+    """Values after the modality LUT or rescaling, and the least and greatest that they can have."""
+    bits, signed = ds.get("BitsStored", 0), _is_signed(ds)
+    low, high = (-(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1) if signed else (0.0, 2.0**bits - 1)
+    slope, intercept = floats(ds, "RescaleSlope"), floats(ds, "RescaleIntercept")
+    if ds.get("ModalityLUTSequence"):
+        notes.append("modality lookup table applied")
+        values, high = _look_up(stored, ds.ModalityLUTSequence[0], signed, ds)
+        return values, (0.0, high)
+    if not slope or not intercept or slope[0] == 0:
+        return stored, (low, high)
+    if (slope[0], intercept[0]) != (1, 0):
+        notes.append(f"rescaled: slope {slope[0]:g}, intercept {intercept[0]:g}")
+    ends = sorted((low * slope[0] + intercept[0], high * slope[0] + intercept[0]))
+    return stored * slope[0] + intercept[0], (ends[0], ends[1])
+
+
+def _presented(
+    values: np.ndarray,
+    limits: tuple[float, float],
+    ds: Dataset,
+    notes: list[str],
+    warnings: list[str],
+    seen: np.ndarray,
+) -> np.ndarray:
+    """Values through the VOI LUT or window, or scaled from `limits`; where few of these are seen, from what is seen."""
+    low, high = limits
+    window = read_window(ds, warnings)
+    if ds.get("VOILUTSequence"):
+        values, high = _look_up(values, ds.VOILUTSequence[0], _is_signed(ds) or low < 0, ds)
+        notes.append("VOI lookup table applied")
+        return values / high
+    if window:
+        notes.append(f"window {window[0]:g}/{window[1]:g} applied")
+        return _windowed(values, *window)
+    observed = values[seen]
+    if observed.size and np.ptp(observed) > 0 and (not ds.get("BitsStored") or np.ptp(observed) < (high - low) / 8):
+        low, high = float(observed.min()), float(observed.max())
+        notes.append(f"scaled from the least to the greatest value ({low:g} to {high:g}): few grey levels in use")
+    return (values - low) / ((high - low) or 1)
+
+
+def _is_signed(ds: Dataset) -> bool:
+    return ds.get("PixelRepresentation", 0) == 1
+
+
 def _padding(stored: np.ndarray, ds: Dataset) -> np.ndarray:
     """Where stored values are padding outside the picture (PS3.3 C.7.5.1.1.2)."""
     first = ds.get("PixelPaddingValue")
@@ -82,7 +101,7 @@ def _padding(stored: np.ndarray, ds: Dataset) -> np.ndarray:
         return np.zeros(stored.shape, bool)
     last = ds.get("PixelPaddingRangeLimit")
     ends = np.array([first, last if isinstance(last, int) else first])
-    if ds.get("PixelRepresentation", 0) == 1:  # written as unsigned more often than not
+    if _is_signed(ds):  # written as unsigned more often than not
         half = 1 << (ds.BitsAllocated - 1)
         ends = (ends + half) % (2 * half) - half
     return (stored >= ends.min()) & (stored <= ends.max())
@@ -106,21 +125,6 @@ def _look_up(values: np.ndarray, item: Dataset, signed: bool, ds: Dataset) -> tu
         raise ValueError("lookup table shorter than its descriptor says")
     high = 2.0**depth - 1
     return table[np.clip(np.rint(np.nan_to_num(values)) - first, 0, entries - 1).astype(np.intp)], high
-
-
-def _window(ds: Dataset, warnings: list[str]) -> tuple[float, float, str] | None:
-    """Centre, width and function of the first window, None without a usable one."""
-    centre, width = floats(ds, "WindowCenter"), floats(ds, "WindowWidth")
-    if "WindowCenter" not in ds and "WindowWidth" not in ds:
-        return None
-    function = text(ds, "VOILUTFunction") or "LINEAR"
-    if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
-        function = "LINEAR"
-        warnings.append("The VOI LUT function is unknown: taken as linear.")
-    if not centre or not width or width[0] <= 0 or (function == "LINEAR" and width[0] < 1):
-        warnings.append("The window of the file makes no sense and was not applied.")
-        return None
-    return centre[0], width[0], function
 
 
 def _windowed(values: np.ndarray, centre: float, width: float, function: str) -> np.ndarray:

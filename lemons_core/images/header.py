@@ -1,9 +1,15 @@
-"""Facts of a DICOM header that are safe to show: numbers, or words from closed lists."""
+"""The header of a DICOM file: the elements that are read, and of these the facts that are safe to show."""
 
 import re
+import zlib
+from collections.abc import Callable
+from io import BytesIO
 from math import isfinite
+from typing import BinaryIO, NamedTuple
 
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import (
     JPEG2000,
     UID,
@@ -21,7 +27,27 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from lemons_core.base.errors import ImageError
 from lemons_core.base.terms import Laterality, View
+
+# All that is parsed of a header. Names, identifiers, dates and descriptions never enter memory as values, so that no
+# message, log or cache can hold them.
+PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_PALETTE = [f"{part}{colour}PaletteColorLookupTable{what}"
+            for colour in ("Red", "Green", "Blue")
+            for part, what in (("", "Descriptor"), ("", "Data"), ("Segmented", "Data"))]  # fmt: skip
+ELEMENTS: list[BaseTag | int] = [Tag(keyword) for keyword in (
+    "SOPClassUID", "Modality", "PresentationIntentType", "ViewPosition", "ViewCodeSequence", "PatientOrientation",
+    "ImageLaterality", "Laterality", "ImagerPixelSpacing", "PixelSpacing", "SamplesPerPixel",
+    "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows", "Columns", "BitsAllocated",
+    "BitsStored", "HighBit", "PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit",
+    "ModalityLUTSequence", "RescaleIntercept", "RescaleSlope", "VOILUTSequence", "WindowCenter", "WindowWidth",
+    "VOILUTFunction", "LossyImageCompression", "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
+    *_PALETTE, *PIXELS,
+)]  # fmt: skip
+_META: list[BaseTag | int] = [Tag("TransferSyntaxUID")]
+ENDLESS = 0xFFFFFFFF
+_PIXEL_TAGS = {int(Tag(keyword)) for keyword in PIXELS}
 
 _SYNTAXES = {
     ImplicitVRLittleEndian: "implicit little endian",
@@ -42,6 +68,90 @@ _MODALITIES = ("MG", "CR", "DX", "OT", "CT", "MR", "US", "XA", "RF", "RG", "NM",
 _INTENTS = ("FOR PRESENTATION", "FOR PROCESSING")
 # CID 4014, SNOMED RT and SNOMED CT.
 _VIEW_CODES = {"R-10242": View.CC, "399162004": View.CC, "R-10226": View.MLO, "399368009": View.MLO}
+
+
+class PixelSpan(NamedTuple):
+    """Where the value of the pixel element `tag` begins in a file, and its length in bytes: ENDLESS if compressed."""
+
+    tag: BaseTag
+    start: int
+    length: int
+
+
+def skip_preamble(file: BinaryIO) -> bool:
+    """Whether a file begins with DICOM's preamble; leaves the file behind it, without one at its beginning."""
+    if file.read(132)[128:] == b"DICM":
+        return True
+    file.seek(0)
+    return False
+
+
+def read_syntax(file: BinaryIO) -> UID:
+    """The transfer syntax, from the encoding when the file does not state it; leaves the file at its data set."""
+    meta = read_dataset(file, False, True, stop_when=lambda tag, _vr, _length: tag.group != 2, specific_tags=_META)
+    if syntax := uid_of(meta, "TransferSyntaxUID"):
+        return syntax
+    head = file.read(6)
+    file.seek(-len(head), 1)
+    if head.startswith(b"\0"):  # groups are small numbers
+        return ExplicitVRBigEndian
+    return ExplicitVRLittleEndian if head[4:].isalpha() and head[4:].isupper() else ImplicitVRLittleEndian
+
+
+def read_until_pixels(file: BinaryIO, syntax: UID, *, tags: list[BaseTag | int]) -> tuple[Dataset, PixelSpan | None]:
+    """The elements `tags` of the data set that begins here, without its pixels, and where these lie."""
+    spans: list[PixelSpan] = []
+
+    def at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
+        if int(tag) in _PIXEL_TAGS:
+            spans.append(PixelSpan(tag, file.tell(), length))
+        return bool(spans)
+
+    ds = _read_elements(file, syntax, tags, stop=at_pixels)
+    return ds, spans[0] if spans else None
+
+
+def _read_elements(
+    file: BinaryIO,
+    syntax: UID,
+    tags: list[BaseTag | int],
+    stop: Callable[[BaseTag, str | None, int], bool] | None = None,
+) -> Dataset:
+    implicit, little = syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian
+    ds = read_dataset(file, implicit, little, stop_when=stop, specific_tags=tags)
+    ds.set_original_encoding(implicit, little)
+    return ds
+
+
+def parse_dicom(data: bytes, where: str, max_pixels: int) -> tuple[Dataset, UID]:
+    """The ELEMENTS of a file in memory, pixels included, and its transfer syntax."""
+    buffer = BytesIO(data)
+    skip_preamble(buffer)
+    syntax = plain = read_syntax(buffer)
+    if syntax == DeflatedExplicitVRLittleEndian:
+        body, whole = inflate(buffer.read(), max_pixels=max_pixels)
+        if not whole and len(body) < _most_bytes(max_pixels):
+            raise EOFError
+        if not whole:
+            what = "The DICOM file inflates to more data than one picture can hold"
+            raise ImageError(what, where=where, todo="Export it again without the deflated transfer syntax.")
+        buffer, plain = BytesIO(body), ExplicitVRLittleEndian
+    ds = _read_elements(buffer, syntax, ELEMENTS)
+    if not ds:  # pydicom drops every element when it meets the end of the file inside one
+        raise EOFError
+    ds.file_meta = FileMetaDataset()  # not the original one, which holds identifiers
+    ds.file_meta.TransferSyntaxUID = plain
+    return ds, syntax
+
+
+def inflate(body: bytes, *, max_pixels: int) -> tuple[bytes, bool]:
+    """A deflated data set, up to a limit, and whether that is all of it; pydicom itself knows no limit."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    return inflater.decompress(body, _most_bytes(max_pixels)), inflater.eof
+
+
+def _most_bytes(max_pixels: int) -> int:
+    return 4 * max_pixels + 2**24  # four bytes a pixel and a generous header
 
 
 def text(ds: Dataset, keyword: str) -> str:
@@ -117,3 +227,18 @@ def read_spacing(ds: Dataset, notes: list[str], warnings: list[str]) -> tuple[fl
             notes.append(f"{keyword} differs between rows and columns: the mean is used")
         return sum(spacing) / 2, keyword
     return None, "unknown"
+
+
+def read_window(ds: Dataset, warnings: list[str]) -> tuple[float, float, str] | None:
+    """Centre, width and function of the first window, None without a usable one."""
+    centre, width = floats(ds, "WindowCenter"), floats(ds, "WindowWidth")
+    if "WindowCenter" not in ds and "WindowWidth" not in ds:
+        return None
+    function = text(ds, "VOILUTFunction") or "LINEAR"
+    if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
+        function = "LINEAR"
+        warnings.append("The VOI LUT function is unknown: taken as linear.")
+    if not centre or not width or width[0] <= 0 or (function == "LINEAR" and width[0] < 1):
+        warnings.append("The window of the file makes no sense and was not applied.")
+        return None
+    return centre[0], width[0], function

@@ -96,7 +96,7 @@ def warn_if_flat(pixels: np.ndarray, warnings: list[str]) -> None:
 
 # What pydicom, its decoders and Pillow raise for damaged files, by name, so that an error of our own kind or an
 # interrupt is never taken for one. Only calls into those libraries belong inside `decoding`.
-_DECODER_ERRORS = (
+DECODER_ERRORS = (
     OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError,
     AssertionError, subprocess.SubprocessError, struct.error, zlib.error, BytesLengthException,
     Image.DecompressionBombError,
@@ -121,7 +121,7 @@ def decoding(what: str, where: str) -> Iterator[None]:
     token = _reading.set(True)
     try:
         yield
-    except _DECODER_ERRORS as error:
+    except DECODER_ERRORS as error:
         todo = "Copy or download it again, or open it in a viewer to see whether it is whole."
         raise ImageError(f"{what} is damaged or cut short", where=where, todo=todo) from error
     except MemoryError as error:

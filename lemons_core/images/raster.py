@@ -10,7 +10,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from lemons_core.base.io import write_atomic
+from lemons_core.base.io import atomic_path
 from lemons_core.images.grey import grey_from_rgb
 from lemons_core.images.picture import LOSSY, NO_SPACING, TURNED, Picture, check_size, decoding, warn_if_flat
 
@@ -128,7 +128,7 @@ def write_png(path: str | Path, pixels: np.ndarray, *, bits: int = 16, spacing_m
 
     Parameters
     ----------
-    path : where to write; the folder must exist
+    path : where to write; its folder is made when missing
     pixels : (H, W), 0-1; values outside are clipped
     bits : 8 or 16 per pixel
     spacing_mm : mm per pixel, kept in the pHYs chunk as whole pixels per metre
@@ -147,6 +147,5 @@ def write_png(path: str | Path, pixels: np.ndarray, *, bits: int = 16, spacing_m
     scaled *= 2**bits - 1
     image = Image.fromarray(np.rint(scaled, out=scaled).astype(f"uint{bits}"))
     resolution = {} if spacing_mm is None else {"dpi": (25.4 / spacing_mm, 25.4 / spacing_mm)}
-    file = BytesIO()
-    image.save(file, "PNG", compress_level=3, **resolution)  # level 6 takes twice as long for a few per cent
-    write_atomic(Path(path), file.getvalue())
+    with atomic_path(Path(path)) as part:
+        image.save(part, "PNG", compress_level=3, **resolution)  # level 6 takes twice as long for a few per cent

@@ -7,18 +7,25 @@ from pathlib import Path
 
 import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.filereader import read_dataset
-from pydicom.tag import BaseTag, Tag
+from pydicom.tag import Tag
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from lemons_core.base import config
 from lemons_core.base.errors import ImageError
-from lemons_core.images.dicom import _ELEMENTS, _GREY, _check, _check_decoder, _decode, _parse
-from lemons_core.images.grey import _window, grey_from_stored
-from lemons_core.images.header import floats, read_spacing, text, uid_of
+from lemons_core.images.dicom import GREY, check_header, decode
+from lemons_core.images.grey import grey_from_stored
+from lemons_core.images.header import (
+    ELEMENTS,
+    floats,
+    parse_dicom,
+    read_spacing,
+    read_syntax,
+    read_until_pixels,
+    read_window,
+    skip_preamble,
+    text,
+)
 from lemons_core.images.picture import decoding
-
-_PIXEL_DATA = Tag("PixelData")
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,14 +67,14 @@ class Stored:
         ------
         ImageError : the file has become shorter
         """
-        place = self._pixels
-        step = max(1, size // (self.width * place.dtype.itemsize))
-        if isinstance(place, np.ndarray):
-            yield from (place[start : start + step] for start in range(0, self.height, step))
+        pixels = self._pixels
+        step = max(1, size // (self.width * pixels.dtype.itemsize))
+        if isinstance(pixels, np.ndarray):
+            yield from (pixels[start : start + step] for start in range(0, self.height, step))
             return
-        buffer = np.empty((min(step, self.height), self.width), place.dtype)
+        buffer = np.empty((min(step, self.height), self.width), pixels.dtype)
         with decoding("The pixel data of the DICOM file", str(self.path)), self.path.open("rb", buffering=0) as file:
-            file.seek(place.offset)
+            file.seek(pixels.offset)
             for start in range(0, self.height, step):
                 band = buffer[: self.height - start]
                 if file.readinto(band.data.cast("B")) < band.nbytes:
@@ -89,7 +96,7 @@ class _OnDisk:
 
 
 def read_stored(path: Path, *, max_pixels: int = config.MAX_PIXELS) -> Stored:
-    """Read a DICOM file to its stored values; those of an uncompressed file stay on disk until they are asked for.
+    """Read a DICOM file to its stored values; those of an uncompressed file stay on disk until they are used.
 
     Raises
     ------
@@ -98,17 +105,16 @@ def read_stored(path: Path, *, max_pixels: int = config.MAX_PIXELS) -> Stored:
     where = str(path)
     pixels: np.ndarray | _OnDisk | None
     with decoding("The DICOM file", where):
-        ds, syntax, pixels = _read_native(path) or (*_parse(path.read_bytes(), where, max_pixels), None)
-        _check(ds, where, max_pixels)
+        ds, syntax, pixels = _read_native(path) or (*parse_dicom(path.read_bytes(), where, max_pixels), None)
+        check_header(ds, where, max_pixels)
         spacing, _ = read_spacing(ds, [], [])
-        window = _window(ds, [])
+        window = read_window(ds, [])
         rescaled = [*floats(ds, "RescaleSlope"), *floats(ds, "RescaleIntercept")] not in ([], [1.0, 0.0])
-    if text(ds, "PhotometricInterpretation") not in _GREY:
+    if text(ds, "PhotometricInterpretation") not in GREY:
         raise ImageError("A colour picture where a grey one is needed", where=where, todo="Export it as MONOCHROME2.")
     if pixels is None:
         with decoding("The pixel data of the DICOM file", where):
-            _check_decoder(syntax, where)
-            pixels = _decode(ds, syntax, where)
+            pixels = decode(ds, syntax, where)
     return Stored(
         path,
         height=ds.Rows,
@@ -125,29 +131,21 @@ def read_stored(path: Path, *, max_pixels: int = config.MAX_PIXELS) -> Stored:
 
 def _read_native(path: Path) -> tuple[Dataset, UID, _OnDisk] | None:
     """Header of an uncompressed film scan, and where its values begin. None for every other file."""
-    at: list[int] = []
-
-    def at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
-        if tag == _PIXEL_DATA:
-            at[:] = [file.tell(), length]
-        return bool(at)
-
     with path.open("rb") as file:
-        if file.read(132)[128:] != b"DICM":
+        if not skip_preamble(file):
             return None
-        meta = read_dataset(file, False, True, stop_when=lambda tag, _vr, _length: tag.group != 2)
-        syntax = uid_of(meta, "TransferSyntaxUID")
-        implicit = syntax == ImplicitVRLittleEndian
-        if not implicit and syntax != ExplicitVRLittleEndian:
+        syntax = read_syntax(file)
+        if syntax not in (ImplicitVRLittleEndian, ExplicitVRLittleEndian):
             return None
-        ds = read_dataset(file, implicit, True, stop_when=at_pixels, specific_tags=_ELEMENTS)
+        ds, span = read_until_pixels(file, syntax, tags=ELEMENTS)
     bits, size = ds.get("BitsAllocated"), ds.get("Rows", 0) * ds.get("Columns", 0)
     layout = (ds.get("BitsStored"), ds.get("SamplesPerPixel", 1), ds.get("PixelRepresentation", 0))
     if bits not in (8, 16) or layout != (bits, 1, 0) or text(ds, "NumberOfFrames") not in ("", "1"):
         return None
     needed = size * bits // 8
-    if not at or not needed <= at[1] < 1 << 31 or at[0] + needed > path.stat().st_size:
+    if not span or span.tag != Tag("PixelData") or not needed <= span.length < 1 << 31:
         return None
-    ds.set_original_encoding(implicit, True)
+    if span.start + needed > path.stat().st_size:
+        return None
     ds.PixelData = b""  # it is there, only not here
-    return ds, syntax, _OnDisk(at[0], np.dtype(f"<u{bits // 8}"))
+    return ds, syntax, _OnDisk(span.start, np.dtype(f"<u{bits // 8}"))

@@ -7,7 +7,7 @@ that its tokens name, and the token that stands first in the table gives the sin
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import pandas as pd
@@ -27,10 +27,6 @@ class Rule:
     birads: str
     suspicion: str
     reason: str
-
-    def with_group(self, group: str) -> "Rule":
-        """The same rule for another group."""
-        return replace(self, group=Group(group))
 
 
 @dataclass(frozen=True)
@@ -86,23 +82,28 @@ def parse_mapping(text: str, *, where: str = "mapping") -> GroupMapping:
     missing = [name for name in ("token", "group") if not rows or name not in rows[0]]
     if missing:
         raise DataError(f"The column '{missing[0]}' is missing", where=where, todo=todo)
-    rules: list[Rule] = []
+    rules: dict[str, Rule] = {}
     for number, row in enumerate(rows, start=1):
-        place = f"{where}, row {number}"
-        token, group = (row["token"] or "").strip().upper(), (row["group"] or "").strip().lower()
-        if token not in MORPHOLOGY:
-            raise DataError(f"Unknown token '{token[:40]}'", where=place, todo=f"Known: {', '.join(MORPHOLOGY)}.")
-        if group not in GROUPS:
-            todo = f"Known: {', '.join(GROUPS)}."
-            raise DataError(f"Unknown group '{group[:40]}' of {token}", where=place, todo=todo)
-        if any(rule.token == token for rule in rules):
-            raise DataError(f"{token} stands twice", where=place, todo="Give each token one row.")
-        words = [(row.get(name) or "").strip() for name in ("birads", "suspicion", "reason")]
-        rules.append(Rule(token, Group(group), *words))
-    absent = sorted(set(MORPHOLOGY) - {rule.token for rule in rules})
+        rule = _parse_rule(row, f"{where}, row {number}")
+        if rule.token in rules:
+            raise DataError(
+                f"{rule.token} stands twice", where=f"{where}, row {number}", todo="Give each token one row."
+            )
+        rules[rule.token] = rule
+    absent = sorted(set(MORPHOLOGY) - set(rules))
     if absent:
         raise DataError(f"No rule for {', '.join(absent)}", where=where, todo="Give each token one row.")
-    return GroupMapping(tuple(rules))
+    return GroupMapping(tuple(rules.values()))
+
+
+def _parse_rule(row: dict[str, str | None], where: str) -> Rule:
+    token, group, *words = ((row.get(field.name) or "").strip() for field in fields(Rule))
+    token, group = token.upper(), group.lower()
+    if token not in MORPHOLOGY:
+        raise DataError(f"Unknown token '{token[:40]}'", where=where, todo=f"Known: {', '.join(MORPHOLOGY)}.")
+    if group not in GROUPS:
+        raise DataError(f"Unknown group '{group[:40]}' of {token}", where=where, todo=f"Known: {', '.join(GROUPS)}.")
+    return Rule(token, Group(group), *words)
 
 
 def mapping_text(mapping: GroupMapping) -> str:

@@ -1,6 +1,6 @@
 """Rows worth a second look: contradicting descriptors, disagreeing views, rare words, a model's doubt.
 
-A suspect is a question, not an error: some of these rows are right, and say so when somebody looks.
+A suspect is a question, not an error: some of these rows turn out to be right when somebody looks.
 """
 
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def find_suspects(
     Parameters
     ----------
     table : calcification rows with calc_group and calc_groups
-    mapping : the rules that made them; its BI-RADS column tells benign from suspicious types
+    mapping : the rules that made them; its BI-RADS column separates benign from suspicious types
     probabilities : index case_id, one column a group (0-1), of a model that was not trained on these rows
     """
     found = [
@@ -64,16 +64,17 @@ def find_suspects(
 def _contradictions(table: pd.DataFrame, mapping: GroupMapping) -> Iterator[Suspect]:
     category = {rule.token: rule.birads for rule in mapping.rules}
     for row in table.itertuples():
-        kinds = [category[token] for token in row.morphology_tokens]
-        benign = [kind == TYPICALLY_BENIGN for kind in kinds]
-        suspicious = any(kind.startswith(SUSPICIOUS) for kind in kinds)
-        words = display(row.morphology) if isinstance(row.morphology, str) else ""
-        if kinds and all(benign) and row.pathology == Pathology.MALIGNANT:
-            yield Suspect(row.case_id, "benign type, malignant", words)
-        if suspicious and row.pathology == Pathology.BENIGN_WITHOUT_CALLBACK:
-            yield Suspect(row.case_id, "suspicious type, no callback", words)
-        if suspicious and any(benign):
-            yield Suspect(row.case_id, "benign and suspicious", words)
+        benign = [category[token] == TYPICALLY_BENIGN for token in row.morphology_tokens]
+        suspicious = any(category[token].startswith(SUSPICIOUS) for token in row.morphology_tokens)
+        outcome = str(row.pathology)
+        reasons = {
+            "benign type, malignant": benign and all(benign) and outcome == Pathology.MALIGNANT,
+            "suspicious type, no callback": suspicious and outcome == Pathology.BENIGN_WITHOUT_CALLBACK,
+            "benign and suspicious": suspicious and any(benign),
+        }
+        for reason, applies in reasons.items():
+            if applies:
+                yield Suspect(row.case_id, reason, display(row.morphology))
 
 
 def _disagreements(table: pd.DataFrame) -> Iterator[Suspect]:
@@ -85,8 +86,8 @@ def _disagreements(table: pd.DataFrame) -> Iterator[Suspect]:
             yield from (Suspect(case, reason, detail) for case in cases[pair.lesion_id])
     several = table.groupby("lesion_id")["pathology"].transform("nunique", dropna=False) > 1
     for _, rows in table[several].groupby("lesion_id", sort=False):
-        told = zip(rows["view"], rows["pathology"].fillna("missing"), strict=True)
-        detail = "; ".join(f"{view} {display(pathology)}" for view, pathology in told)
+        seen = zip(rows["view"], rows["pathology"].fillna("missing"), strict=True)
+        detail = "; ".join(f"{view} {display(pathology)}" for view, pathology in seen)
         yield from (Suspect(case, "views disagree on pathology", detail) for case in rows["case_id"])
 
 
@@ -112,10 +113,12 @@ def _model_doubts(table: pd.DataFrame, probabilities: pd.DataFrame) -> Iterator[
         return
     p = rows[names].to_numpy(float)
     own = np.array([[name in groups for name in names] for groups in rows["calc_groups"]])
-    threshold = np.array([p[own[:, k], k].mean() if own[:, k].any() else np.inf for k in range(len(names))])
+    threshold = np.array(
+        [column[mine].mean() if mine.any() else np.inf for column, mine in zip(p.T, own.T, strict=True)]
+    )
     sure = p >= threshold
-    for place in np.flatnonzero((sure & ~own).any(1) & ~(sure & own).any(1)):
-        best = int(np.where(sure[place] & ~own[place], p[place], -1).argmax())
-        row = rows.iloc[place]
-        detail = f"labelled {row['calc_group']}, model {names[best]} {p[place, best]:.0%}"
+    for k in np.flatnonzero((sure & ~own).any(1) & ~(sure & own).any(1)):
+        best = int(np.where(sure[k] & ~own[k], p[k], -1).argmax())
+        row = rows.iloc[k]
+        detail = f"labelled {row['calc_group']}, model {names[best]} {p[k, best]:.0%}"
         yield Suspect(row["case_id"], "model disagrees", detail)

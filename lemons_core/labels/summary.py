@@ -5,7 +5,6 @@ Every function takes calcification rows with `calc_group` and `calc_groups` (lab
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from lemons_core.base.terms import GROUPS, View
@@ -41,13 +40,6 @@ def multi_rows(table: pd.DataFrame) -> pd.DataFrame:
 def uncovered_rows(table: pd.DataFrame) -> pd.DataFrame:
     """Rows without any group: their type is missing."""
     return table[table["calc_groups"].map(len) == 0]
-
-
-def co_occurrence(table: pd.DataFrame) -> pd.DataFrame:
-    """(4, 4) rows that hold both groups; the diagonal holds the rows of each group."""
-    member = np.array([[group in own for group in GROUPS] for own in table["calc_groups"]], dtype=int).reshape(-1, 4)
-    names = [str(group) for group in GROUPS]
-    return pd.DataFrame(member.T @ member, index=names, columns=names)
 
 
 def type_to_group(table: pd.DataFrame, *, most: int = 14) -> pd.DataFrame:
@@ -141,7 +133,7 @@ def moved_rows(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     )[changed].reset_index(drop=True)
 
 
-def summary(table: pd.DataFrame, suspects: int) -> dict[str, Any]:
+def summarise(table: pd.DataFrame, suspects: int) -> dict[str, Any]:
     """The figures of `labels --json`."""
     several = len(multi_rows(table))
     return {

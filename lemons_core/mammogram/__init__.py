@@ -1,16 +1,25 @@
 """The breast in a mammogram: where it lies, whether all of it is there, and how large a pixel must be."""
 
-from lemons_core.mammogram.breast import VIEW_MM, Breast, enlarge, find_breast, shrink
-from lemons_core.mammogram.spacing import FILM_SPACING_MM, SpacingGuess, estimate_spacing, guess_spacing, kind_of_pixels
+from lemons_core.mammogram.breast import Breast, enlarge, find_breast, shrink
+from lemons_core.mammogram.spacing import (
+    FILM_SPACING_MM,
+    Geometry,
+    Spacing,
+    film_if_unknown,
+    find_geometry,
+    guess_spacing,
+    kind_of_pixels,
+)
 
 __all__ = [
     "FILM_SPACING_MM",
-    "VIEW_MM",
     "Breast",
-    "SpacingGuess",
+    "Geometry",
+    "Spacing",
     "enlarge",
-    "estimate_spacing",
+    "film_if_unknown",
     "find_breast",
+    "find_geometry",
     "guess_spacing",
     "kind_of_pixels",
     "shrink",

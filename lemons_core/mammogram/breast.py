@@ -41,11 +41,6 @@ class Breast:
         """(H, W) bool at full size: breast and muscle."""
         return enlarge(self.coarse, self.shape)
 
-    @cached_property
-    def pectoral(self) -> np.ndarray | None:
-        """(H, W) bool at full size, or None."""
-        return None if self.muscle is None else enlarge(self.muscle, self.shape)
-
     def tissue(self, shape: tuple[int, int] | None = None) -> np.ndarray:
         """Breast without muscle, bool, at the size of the picture or at any other."""
         coarse = self.coarse if self.muscle is None else self.coarse & ~self.muscle

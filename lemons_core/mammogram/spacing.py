@@ -1,6 +1,6 @@
 """Whole view or part of one, and the pixel spacing of a view whose file is silent about it."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,20 +19,65 @@ SIZES = {
 }  # fmt: skip
 
 
-class SpacingGuess(NamedTuple):
-    """An estimated pixel spacing, and in plain words what it rests on."""
+@dataclass(frozen=True)
+class Spacing:
+    """A pixel spacing, and how it is known.
 
-    spacing_mm: float
-    reason: str
+    mm : millimetres a pixel
+    source : "given" (by the file or the user), "estimated" (from the size of the breast) or "assumed" (as of film)
+    reason : what an estimate rests on, in plain words
+    """
+
+    mm: float
+    source: str
+    reason: str = ""
 
 
-def estimate_spacing(pixels: np.ndarray) -> float | None:
-    """Pixel spacing in mm of a whole view whose file is silent, by guess_spacing; None for a part of a view."""
-    guess = guess_spacing(pixels)
-    return guess and guess.spacing_mm
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """What must be known of an image before it is read.
+
+    kind : "view" (a whole mammogram) or "crop" (a part of one)
+    spacing : of its pixels
+    breast : where it lies
+    """
+
+    kind: str
+    spacing: Spacing
+    breast: Breast
+
+    @property
+    def stated_mm(self) -> float | None:
+        """The pixel spacing where the file or the user states it, else None."""
+        return self.spacing.mm if self.spacing.source == "given" else None
 
 
-def guess_spacing(pixels: np.ndarray, breast: Breast | None = None) -> SpacingGuess | None:
+def find_geometry(
+    pixels: np.ndarray, *, spacing_mm: float | None = None, kind: str | None = None, breast: Breast | None = None
+) -> Geometry:
+    """Kind, pixel spacing and breast of an image: the one place where they are decided.
+
+    Parameters
+    ----------
+    pixels : (H, W) float32, 0-1
+    spacing_mm : as the file or the user states it; None: estimated for a whole view, assumed as of film for a crop
+    kind : "view" or "crop"; None: told from the image
+    breast : found in these pixels; sought when None
+    """
+    breast = breast or find_breast(pixels, spacing_mm=spacing_mm)
+    kind = kind or kind_of_pixels(pixels, spacing_mm=spacing_mm, breast=breast)
+    if spacing_mm is not None:
+        return Geometry(kind, Spacing(spacing_mm, "given"), breast)
+    estimate = guess_spacing(pixels, breast) if kind == "view" else None
+    return Geometry(kind, estimate or Spacing(FILM_SPACING_MM, "assumed"), breast)
+
+
+def film_if_unknown(spacing_mm: float | None) -> float:
+    """The pixel spacing of a crop in mm; an unknown one is that of film."""
+    return FILM_SPACING_MM if spacing_mm is None else spacing_mm
+
+
+def guess_spacing(pixels: np.ndarray, breast: Breast | None = None) -> Spacing | None:
     """The most plausible pixel spacing of a whole view, or None for a part of one.
 
     Compressed breasts cover about 130 cm2 on the picture (half of them 95 to 180), and films and detectors are
@@ -49,21 +94,22 @@ def guess_spacing(pixels: np.ndarray, breast: Breast | None = None) -> SpacingGu
     if kind_of_pixels(pixels, breast=breast) == "crop":
         return None
     if (short, long) in SIZES:
-        return SpacingGuess(SIZES[short, long], f"{short} x {long} pixels: a size in which mammograms are made")
+        reason = f"{short} x {long} pixels: a size in which mammograms are made"
+        return Spacing(SIZES[short, long], "estimated", reason)
     cell = long / max(breast.coarse.shape)
     root = float(np.sqrt(breast.coarse.sum())) * cell
-    # In logarithms: what each of the two says, and how far it may err.
-    breast_says, breast_errs = np.log(116 / root), 0.22
-    film_says, film_errs = np.log(220 / long), 0.2
+    # Logarithms of the spacing that each of the two asks for, and how far it may err.
+    by_breast, breast_error = np.log(116 / root), 0.22
+    by_film, film_error = np.log(220 / long), 0.2
     known = np.array(list(SPACINGS_MM))
-    misfit = ((np.log(known) - breast_says) / breast_errs) ** 2 + ((np.log(known) - film_says) / film_errs) ** 2
+    misfit = ((np.log(known) - by_breast) / breast_error) ** 2 + ((np.log(known) - by_film) / film_error) ** 2
     best = int(np.argmin(misfit / 2 - np.log(list(SPACINGS_MM.values()))))
     if misfit[best] < 4:
         spacing = float(known[best])
     else:
-        weights = np.array([breast_errs, film_errs]) ** -2.0
-        spacing = round(float(np.exp(np.average([breast_says, film_says], weights=weights))), 3)
-    return SpacingGuess(spacing, f"so that the breast covers {(root * spacing) ** 2 / 100:.0f} cm2")
+        weights = np.array([breast_error, film_error]) ** -2.0
+        spacing = round(float(np.exp(np.average([by_breast, by_film], weights=weights))), 3)
+    return Spacing(spacing, "estimated", f"so that the breast covers {(root * spacing) ** 2 / 100:.0f} cm2")
 
 
 def kind_of_pixels(pixels: np.ndarray, *, spacing_mm: float | None = None, breast: Breast | None = None) -> str:

@@ -10,8 +10,8 @@ import numpy as np
 from scipy import ndimage
 
 from lemons_core.images import COLOUR, LOSSY, Picture
-from lemons_core.mammogram import FILM_SPACING_MM, Breast, enlarge, find_breast, guess_spacing, kind_of_pixels, shrink
-from lemons_core.mammogram.breast import background
+from lemons_core.mammogram.breast import Breast, background, enlarge, find_breast, shrink
+from lemons_core.mammogram.spacing import FILM_SPACING_MM, Geometry, find_geometry
 
 COARSE_MM = 0.15  # half of all specks are narrower than two such pixels
 MANY_LETTERS = 20  # side, view and number on film make eight or so
@@ -70,27 +70,31 @@ def refusal(picture: Picture, breast: Breast | None = None) -> str | None:
     if all(bool(((part == low) | (part == high)).all()) for part in (pixels[::64], pixels)):  # most end at the few rows
         return "The picture has two grey levels only, as a mask or a drawing has. Choose the mammogram itself."
     grey = pixels if high > 0.9 else pixels / np.float32(high)
-    look = measure_quality(grey, breast or find_breast(pixels, spacing_mm=picture.spacing_mm))
-    found = _reason(look)
+    features = measure_quality(grey, breast or find_breast(pixels, spacing_mm=picture.spacing_mm))
+    found = _reason(features)
     return found and f"{found} {GO_ON}"
 
 
-def _reason(look: QualityFeatures) -> str | None:
-    if look.white > (0.65 if look.outlined else 0.55):
+def _reason(features: QualityFeatures) -> str | None:
+    if features.white > (0.65 if features.outlined else 0.55):
         return "The background is white: a document, or a mammogram shown inverted. Give it with a black background."
-    if look.flat > 0.85:
+    if features.flat > 0.85:
         return "Most of the picture is perfectly even, as in charts and screenshots. Give the image file itself."
-    if look.structure < 0.012:
+    if features.structure < 0.012:
         return "The picture is a smooth gradient without tissue. Choose another file."
-    sharp = (look.dark_tail > 9 and look.dark_detail < -0.05) or (look.dark_tail > 5.5 and look.dark_detail < -0.085)
+    sharp = (features.dark_tail > 9 and features.dark_detail < -0.05) or (
+        features.dark_tail > 5.5 and features.dark_detail < -0.085
+    )
     if sharp:
         return "Sharp dark edges as in photographs and text, not as in tissue. Choose a mammogram."
-    fine = (look.fineness > 0.45 and look.dark_detail < -0.15) or (look.fineness > 0.83 and look.dark_detail < -0.06)
-    if look.grain > 0.07 or fine:
+    fine = (features.fineness > 0.45 and features.dark_detail < -0.15) or (
+        features.fineness > 0.83 and features.dark_detail < -0.06
+    )
+    if features.grain > 0.07 or fine:
         return "The picture is mostly noise or coarse texture, not tissue. Choose another file."
-    if look.lungs > 0.2 and look.mirror > 0.6:
+    if features.lungs > 0.2 and features.mirror > 0.6:
         return "This looks like a chest X-ray: two dark fields beside a bright middle. Choose a mammogram."
-    if look.outlined and not look.anchored:
+    if features.outlined and not features.anchored:
         return "What is bright lies free in the dark; a breast on a mammogram is cut by the border. Choose a mammogram."
     return None
 
@@ -156,43 +160,37 @@ def _chest(small: np.ndarray) -> tuple[float, float]:
     return float(walls - max(left.min(), right.min())), mirror
 
 
-def notes_on(
-    picture: Picture, breast: Breast | None = None, *, spacing_mm: float | None = None, kind: str | None = None
-) -> list[str]:
+def notes_on(picture: Picture, geometry: Geometry | None = None) -> list[str]:
     """What a reader should know before believing an answer for this picture; warnings, not reasons to refuse.
 
-    breast : found in its pixels; sought when None
-    spacing_mm : as the user gave it for a picture that does not state its own
-    kind : "view" or "crop"; None: told from the picture
+    geometry : found in its pixels; sought when None
     """
     notes = []
-    pixels = picture.pixels
-    spacing = picture.spacing_mm or spacing_mm
-    breast = breast or find_breast(pixels, spacing_mm=spacing)
-    kind = kind or kind_of_pixels(pixels, spacing_mm=spacing, breast=breast)
-    if _is_digital(picture, breast, kind):
+    geometry = geometry or find_geometry(picture.pixels, spacing_mm=picture.spacing_mm)
+    spacing = geometry.spacing
+    if _is_digital(picture, geometry):
         notes.append("A digital mammogram (FFDM); the model was made for film, and its probabilities may be off.")
-    if spacing is None and kind == "view" and (guess := guess_spacing(pixels, breast)):
-        spacing = guess.spacing_mm
-        notes.append(f"The pixel spacing is unknown: {spacing:g} mm is estimated ({guess.reason}).")
-    elif spacing is None:
+    if spacing.source == "estimated":
+        notes.append(f"The pixel spacing is unknown: {spacing.mm:g} mm is estimated ({spacing.reason}).")
+    elif spacing.source == "assumed":
         notes.append(f"The pixel spacing is unknown: {FILM_SPACING_MM:g} mm is assumed, as of film. Give it if known.")
-    if spacing is not None and spacing > COARSE_MM:
-        notes.append(f"At {spacing:.2g} mm a pixel the finest specks are lost. Give the picture at full resolution.")
+    if spacing.mm > COARSE_MM:
+        notes.append(f"At {spacing.mm:.2g} mm a pixel the finest specks are lost. Give the picture at full resolution.")
     if LOSSY in picture.warnings:
         notes.append(LOSSY)
-    if _letters(pixels, breast) >= MANY_LETTERS:
+    if _letters(picture.pixels, geometry.breast) >= MANY_LETTERS:
         notes.append("Text is burnt into the picture, as in a screenshot. Give the image as it left the archive.")
     return notes
 
 
-def _is_digital(picture: Picture, breast: Breast, kind: str) -> bool:
+def _is_digital(picture: Picture, geometry: Geometry) -> bool:
     """By the header; without one, by air that is the same black everywhere, where film shows fog and dust."""
     known = picture.header.get("object", "")
     if known or "presentation intent" in picture.header:
         return "Digital Mammography" in known or "presentation intent" in picture.header
-    if kind == "crop":
+    if geometry.kind == "crop":
         return False
+    breast = geometry.breast
     step = -(-max(picture.pixels.shape) // max(breast.coarse.shape))
     rows, cols = (np.arange(0, n, step) for n in picture.pixels.shape)
     highest = np.maximum.reduceat(np.maximum.reduceat(picture.pixels, rows, axis=0), cols, axis=1)

@@ -9,7 +9,7 @@ _PULL = 80  # rows' worth of Platt's straight line in every knot: of 1-80 the lo
 
 
 @dataclass(frozen=True)
-class Calibration:
+class NoteCalibration:
     """A rising line through knots; beyond the ends it goes on in parallel to the raw score.
 
     raw, calibrated : log-odds of the knots, both rising; empty for a model that needs none
@@ -26,7 +26,7 @@ class Calibration:
         return np.interp(inside, self.raw, self.calibrated) + (raw - inside)
 
 
-def fit_calibration(raw: np.ndarray, labels: np.ndarray) -> Calibration:
+def fit_calibration(raw: np.ndarray, labels: np.ndarray) -> NoteCalibration:
     """Fit on predictions for rows that the predicting model did not see.
 
     Blocks of isotonic regression become knots at their mean score, joined by straight lines, so the ranking (and AUC)
@@ -53,4 +53,4 @@ def fit_calibration(raw: np.ndarray, labels: np.ndarray) -> Calibration:
     share = (np.bincount(block, weights=labels) + _PULL * prior + 0.5) / (n + _PULL + 1)
     odds = np.log(share / (1 - share))
     rising = np.maximum.accumulate(odds - _STEP * centre) + _STEP * centre
-    return Calibration(tuple(centre.tolist()), tuple(rising.tolist()))
+    return NoteCalibration(tuple(centre.tolist()), tuple(rising.tolist()))

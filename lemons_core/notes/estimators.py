@@ -11,6 +11,7 @@ from lemons_core.notes.text import NO_DISTRIBUTION, Features, Note, Vectoriser, 
 
 EstimatorKind = Literal["xgboost", "logistic", "forest", "majority"]
 KINDS: tuple[EstimatorKind, ...] = get_args(EstimatorKind)
+Fold = tuple[np.ndarray, np.ndarray]  # positions of the training rows and of those held out
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Hyperparameters:
     leaf: int = 10
 
 
+_PASSED_ON = ("max_depth", "eta", "min_child_weight", "reg_lambda", "colsample_bynode", "subsample")  # to xgboost
+
 # What BI-RADS says the direction must be, and a distribution that nobody cared to write down. The fit may find an
 # effect absent, never reversed.
 _LOWERS = {
@@ -55,6 +58,7 @@ def logit(probabilities: np.ndarray) -> np.ndarray:
 def fit_estimator(
     notes: Sequence[Note],
     labels: np.ndarray,
+    *,
     features: Features,
     kind: EstimatorKind,
     settings: Hyperparameters,
@@ -70,10 +74,7 @@ def fit_estimator(
         raise DataError("A fit needs malignant and benign rows", where=f"{len(labels)} rows")
     linear = kind == "logistic"
     vectoriser = fit_vectoriser(
-        notes,
-        features=features,
-        grades="word" if linear else "number",
-        ngrams=2 if linear else settings.ngrams,
+        notes, features=features, grades="word" if linear else "number", ngrams=2 if linear else settings.ngrams
     )
     matrix = vectoriser.transform(notes)
     if kind == "majority":
@@ -92,21 +93,30 @@ def fit_estimator(
     parameters = {
         "objective": "binary:logistic",
         "tree_method": "hist",
-        "max_depth": settings.max_depth,
-        "eta": settings.eta,
-        "min_child_weight": settings.min_child_weight,
-        "reg_lambda": settings.reg_lambda,
-        "colsample_bynode": settings.colsample_bynode,
-        "subsample": settings.subsample,
         "num_parallel_tree": settings.trees,
         "seed": seed,
         # So narrow a table gains nothing from threads; on a busy machine threads that wait for each other cost tenfold.
         "nthread": 1,
-    }
+    } | {name: getattr(settings, name) for name in _PASSED_ON}
     if settings.monotone:
         directions = (-1 if name in _LOWERS else 1 if name in _RAISES else 0 for name in vectoriser.names)
         parameters["monotone_constraints"] = tuple(directions)
     return vectoriser, xgboost.train(parameters, xgboost.DMatrix(matrix, labels, nthread=1), settings.rounds)
+
+
+def cross_margins(
+    notes: Sequence[Note], labels: np.ndarray, pairs: Sequence[Fold], *, kind: EstimatorKind, **fit: Any
+) -> np.ndarray:
+    """(N,) raw log-odds, each from a fit on the training rows of its fold alone, words included.
+
+    pairs : (training, held out) positions; every row is held out once
+    fit : features, settings and seed, as fit_estimator takes them
+    """
+    raw = np.empty(len(notes))
+    for train, held in pairs:
+        vectoriser, estimator = fit_estimator([notes[i] for i in train], labels[train], kind=kind, **fit)
+        raw[held] = margins(kind, estimator, vectoriser.transform([notes[i] for i in held]))
+    return raw
 
 
 def margins(kind: EstimatorKind, estimator: Any, matrix: np.ndarray) -> np.ndarray:

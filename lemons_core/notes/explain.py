@@ -9,55 +9,37 @@ import numpy as np
 import pandas as pd
 
 from lemons_core.base.errors import ModelError
-from lemons_core.base.terms import DISTRIBUTION, MORPHOLOGY, display
-from lemons_core.metrics.binary import auc, wilson
+from lemons_core.base.terms import DISTRIBUTION, MORPHOLOGY, View, display
+from lemons_core.metrics.binary import Estimate, auc, share
 from lemons_core.notes.model import NoteModel, fill_in, is_malignant, log_odds, predict, sigmoid
-from lemons_core.notes.text import Note, build_notes
+from lemons_core.notes.text import FEATURE_SETS, FIELD_WORDS, GRADES, Note, build_notes
 
-# Descriptor -> the fields of a Note that it stands for.
-DESCRIPTORS: dict[str, str] = {
-    "type": "morphology",
-    "distribution": "distribution",
-    "breast_density": "breast_density",
-    "subtlety": "subtlety",
-    "view": "view",
-    "assessment": "assessment",
+# Descriptor, as columns of the vectoriser name it -> the field of a Note that it stands for.
+DESCRIPTORS: dict[str, str] = {"type": "morphology"} | {
+    name: name for name in ("distribution", *FEATURE_SETS["assessment"].reads)
 }
-# The same in words for people.
-DESCRIPTOR_WORDS: dict[str, str] = {
-    "type": "type",
-    "distribution": "distribution",
-    "breast_density": "breast density",
-    "subtlety": "subtlety",
-    "view": "view",
-    "assessment": "BI-RADS category",
-    "type + distribution": "type and distribution",
+DESCRIPTOR_WORDS = {name: FIELD_WORDS[field] for name, field in DESCRIPTORS.items()} | {
+    "type + distribution": "type and distribution"
 }
-_VALUES: dict[str, tuple[Any, ...]] = {
+_VALUES: dict[str, tuple[Any, ...]] = GRADES | {
     "type": tuple((token,) for token in MORPHOLOGY),
     "distribution": ((), *((token,) for token in DISTRIBUTION)),
-    "breast_density": (1, 2, 3, 4),
-    "subtlety": (1, 2, 3, 4, 5),
-    "view": ("CC", "MLO"),
-    "assessment": (0, 2, 3, 4, 5),
+    "view": tuple(view.value for view in View),
+    "assessment": tuple(grade for grade in GRADES["assessment"] if grade != 1),  # which no training row has
 }
 
 
 @dataclass(frozen=True)
-class Explanation:
+class NoteExplanation:
     """How one note comes to its probability, in log-odds: base + sum of steps = calibrated log-odds.
 
     base : raw margin of the average training row
     steps : descriptor, words shown, contribution; the last step is the calibration
-    columns : the same by column of the vectoriser, without the calibration (exact SHAP values)
-    margin : base plus SHAP values: what the trees say before calibration
     """
 
     probability: float
     base: float
     steps: tuple[tuple[str, str, float], ...]
-    columns: dict[str, float]
-    margin: float
 
 
 def shap_values(model: NoteModel, notes: Sequence[Note]) -> tuple[np.ndarray, np.ndarray]:
@@ -80,21 +62,7 @@ def shap_values(model: NoteModel, notes: Sequence[Note]) -> tuple[np.ndarray, np
     return summed[:, :-1], summed[:, -1]
 
 
-def shap_summary(model: NoteModel, notes: Sequence[Note]) -> pd.DataFrame:
-    """Mean absolute SHAP value of each column, largest first: column, descriptor, mean_abs, mean."""
-    values, _ = shap_values(model, notes)
-    table = pd.DataFrame(
-        {
-            "column": model.vectoriser.names,
-            "descriptor": model.vectoriser.descriptors,
-            "mean_abs": np.abs(values).mean(axis=0),
-            "mean": values.mean(axis=0),
-        }
-    )
-    return table.sort_values("mean_abs", ascending=False, ignore_index=True)
-
-
-def explain_note(model: NoteModel, note: Note) -> Explanation:
+def explain_note(model: NoteModel, note: Note) -> NoteExplanation:
     """The waterfall of one note, largest step first and calibration last."""
     values, base = shap_values(model, [note])
     by_descriptor: dict[str, float] = {}
@@ -105,8 +73,7 @@ def explain_note(model: NoteModel, note: Note) -> Explanation:
     margin = float(base[0] + values[0].sum())
     final = float(log_odds(model, [note])[0])
     steps.append(("calibration", "fit of the probability to what was seen", final - margin))
-    columns = dict(zip(model.vectoriser.names, values[0].tolist(), strict=True))
-    return Explanation(float(sigmoid(np.array(final))), float(base[0]), tuple(steps), columns, margin)
+    return NoteExplanation(float(sigmoid(np.array(final))), float(base[0]), tuple(steps))
 
 
 def column_words(name: str) -> str:
@@ -168,8 +135,8 @@ def partial_dependence(model: NoteModel, notes: Sequence[Note], descriptor: str)
     if descriptor not in _read_by(model):
         raise ModelError(f"This model does not read '{descriptor}'", todo=f"Known: {', '.join(_read_by(model))}.")
     values = _VALUES[descriptor]
-    asked = [replace(n, **{DESCRIPTORS[descriptor]: v}) for v, n in itertools.product(values, notes)]
-    means = predict(model, asked).reshape(len(values), len(notes)).mean(axis=1)
+    changed = [replace(n, **{DESCRIPTORS[descriptor]: v}) for v, n in itertools.product(values, notes)]
+    means = predict(model, changed).reshape(len(values), len(notes)).mean(axis=1)
     words = [_words(Note(**{DESCRIPTORS[descriptor]: value}), descriptor) for value in values]
     raw = ["-".join(value) if isinstance(value, tuple) else value for value in values]
     return pd.DataFrame({"value": raw, "words": words, "probability": means})
@@ -188,13 +155,12 @@ def similar_cases(table: pd.DataFrame, note: Note, *, count: int = 8) -> pd.Data
     return table.iloc[order].assign(similarity=similarity[order]).drop_duplicates("patient_id").head(count)
 
 
-def same_words(table: pd.DataFrame, note: Note) -> dict[str, float | int]:
-    """Outcome of the cases with exactly this type and distribution: n, malignant, share and its Wilson interval."""
+def same_words(table: pd.DataFrame, note: Note) -> tuple[int, int, Estimate | None]:
+    """Outcome of the cases with exactly this type and distribution: n, malignant, and their share (Wilson interval)."""
     words = (note.morphology, note.distribution)
     same = np.array([(known.morphology, known.distribution) == words for known in build_notes(table)], dtype=bool)
-    n, hits = int(same.sum()), int(is_malignant(table)[same].sum())
-    low, high = wilson(hits, n)
-    return {"n": n, "malignant": hits, "share": hits / n if n else float("nan"), "low": low, "high": high}
+    n, malignant = int(same.sum()), int(is_malignant(table)[same].sum())
+    return n, malignant, share(malignant, n)
 
 
 def _similarity(note: Note, other: Note) -> float:
@@ -218,9 +184,9 @@ def _read_by(model: NoteModel) -> tuple[str, ...]:
 
 
 def _words(note: Note, descriptor: str) -> str:
-    value = getattr(note, DESCRIPTORS.get(descriptor, ""), None) if descriptor in DESCRIPTORS else None
     if descriptor == "type + distribution":
         return "the two together"
+    value = getattr(note, DESCRIPTORS[descriptor]) if descriptor in DESCRIPTORS else None
     if value is None or value == ():
         return "not given"
     if descriptor == "assessment" and value == 0:

@@ -3,7 +3,7 @@
 import itertools
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,18 @@ import pandas as pd
 from lemons_core.base.errors import DataError
 from lemons_core.base.terms import AbnormalityType, Pathology
 from lemons_core.dataset.splits import folds
-from lemons_core.notes.calibrate import Calibration, fit_calibration
-from lemons_core.notes.estimators import KINDS, EstimatorKind, Hyperparameters, fit_estimator, logit, margins
-from lemons_core.notes.text import Features, Note, Vectoriser, build_notes
+from lemons_core.notes.calibrate import NoteCalibration, fit_calibration
+from lemons_core.notes.card import NoteCard
+from lemons_core.notes.estimators import (
+    KINDS,
+    EstimatorKind,
+    Hyperparameters,
+    cross_margins,
+    fit_estimator,
+    logit,
+    margins,
+)
+from lemons_core.notes.text import FEATURE_SETS, Features, Note, Vectoriser, build_notes
 
 # A calibrated probability of one half. A threshold tuned for accuracy on out-of-fold training predictions gained
 # less than 0.003 in nested cross-validation, so the plain one stays.
@@ -28,16 +37,16 @@ class NoteModel:
 
     calibration : raw to calibrated log-odds
     shares : for each part of a note how often each value occurs in training; a part not given is averaged over them
-    card : facts for people and files; see store.write_model
+    card : its facts; None for a model that is fitted to be scored only
     """
 
     kind: EstimatorKind
     vectoriser: Vectoriser
     estimator: Any
-    calibration: Calibration
+    calibration: NoteCalibration
     shares: dict[str, dict[Any, float]]
     threshold: float = THRESHOLD
-    card: dict[str, Any] = field(default_factory=dict)
+    card: NoteCard | None = None
 
     @property
     def features(self) -> Features:
@@ -53,7 +62,7 @@ def usable_rows(table: pd.DataFrame) -> pd.DataFrame:
     """
     calc = table["abnormality_type"] == AbnormalityType.CALCIFICATION
     rows = table[calc.fillna(False) & table["pathology"].notna() & table["patient_id"].notna()].reset_index(drop=True)
-    if is_malignant(rows).sum() in (0, len(rows)):
+    if not has_both_outcomes(rows):
         raise DataError(
             "The notes need malignant and benign calcification rows",
             where=f"{len(rows)} usable rows",
@@ -65,6 +74,11 @@ def usable_rows(table: pd.DataFrame) -> pd.DataFrame:
 def is_malignant(table: pd.DataFrame) -> np.ndarray:
     """(N,) float, 1 malignant, 0 benign of either kind."""
     return (table["pathology"] == Pathology.MALIGNANT).to_numpy(dtype=float, na_value=0.0)
+
+
+def has_both_outcomes(table: pd.DataFrame) -> bool:
+    """Whether malignant and benign rows are there, as a figure needs them."""
+    return bool(0 < is_malignant(table).sum() < len(table))
 
 
 def fit_model(
@@ -90,16 +104,12 @@ def fit_model(
     if kind not in KINDS:
         raise DataError(f"Unknown model '{kind}'", todo=f"Known: {', '.join(KINDS)}.")
     notes, labels = build_notes(table), is_malignant(table)
-    settings = settings or Hyperparameters()
-    calibration = Calibration()
+    fit: dict[str, Any] = {"features": features, "settings": settings or Hyperparameters(), "seed": seed}
+    calibration = NoteCalibration()
     if calibrated and kind != "majority":
-        raw = np.empty(len(table))
-        for train, held in folds(table, count=_FOLDS, seed=seed):
-            inside = [notes[i] for i in train]
-            vectoriser, estimator = fit_estimator(inside, labels[train], features, kind, settings, seed)
-            raw[held] = margins(kind, estimator, vectoriser.transform([notes[i] for i in held]))
-        calibration = fit_calibration(raw, labels)
-    vectoriser, estimator = fit_estimator(notes, labels, features, kind, settings, seed)
+        pairs = folds(table, count=_FOLDS, seed=seed)
+        calibration = fit_calibration(cross_margins(notes, labels, pairs, kind=kind, **fit), labels)
+    vectoriser, estimator = fit_estimator(notes, labels, kind=kind, **fit)
     return NoteModel(kind, vectoriser, estimator, calibration, _shares(notes))
 
 
@@ -118,19 +128,15 @@ def log_odds(model: NoteModel, notes: Sequence[Note]) -> np.ndarray:
 def fill_in(model: NoteModel, notes: Sequence[Note]) -> tuple[list[Note], np.ndarray, np.ndarray]:
     """Complete notes for incomplete ones: (notes, weight of each, index of the note that it stands for).
 
-    Trees send a missing value down a side that training never tried, so it is better to ask what the model says for
-    each possible value and to weigh the answers.
+    Trees send a missing value down a side that training never tried, so it is better to predict for each possible
+    value and to weigh the predictions.
     """
-    read = {
-        "descriptors": (),
-        "context": ("breast_density", "subtlety", "view"),
-        "assessment": ("breast_density", "subtlety", "view", "assessment"),
-    }[model.features]
+    reads = FEATURE_SETS[model.features].reads
     filled: list[Note] = []
     weights: list[float] = []
     owner: list[int] = []
     for index, note in enumerate(notes):
-        gaps = [name for name in read if getattr(note, name) is None and model.shares[name]]
+        gaps = [name for name in reads if getattr(note, name) is None and model.shares[name]]
         for values in itertools.product(*(model.shares[name].items() for name in gaps)):
             filled.append(replace(note, **{name: value for name, (value, _) in zip(gaps, values, strict=True)}))
             weights.append(float(np.prod([share for _, share in values])))
@@ -162,12 +168,13 @@ def by_lesion(table: pd.DataFrame, probabilities: np.ndarray) -> pd.DataFrame:
 
 
 def sigmoid(log_odds: np.ndarray) -> np.ndarray:
+    """Log-odds to probabilities. Not scipy's `expit`: importing the notes loads no scipy, and its last bit differs."""
     return 1 / (1 + np.exp(-np.asarray(log_odds, dtype=float)))
 
 
 def _shares(notes: Sequence[Note]) -> dict[str, dict[Any, float]]:
     shares = {}
-    for name in ("breast_density", "subtlety", "view", "assessment"):
+    for name in FEATURE_SETS["assessment"].reads:
         counts = Counter(getattr(note, name) for note in notes)
         counts.pop(None, None)
         shares[name] = {value: counts[value] / counts.total() for value in sorted(counts)}

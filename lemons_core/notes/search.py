@@ -4,20 +4,19 @@ Only the training rows are seen, folds keep patients together, and the words are
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from lemons_core.base.progress import Progress, no_progress
 from lemons_core.dataset.splits import folds
 from lemons_core.metrics.binary import auc
-from lemons_core.notes.estimators import Hyperparameters, fit_estimator, margins
+from lemons_core.notes.estimators import Fold, Hyperparameters, cross_margins
 from lemons_core.notes.model import is_malignant, sigmoid, usable_rows
-from lemons_core.notes.text import FEATURE_SETS, build_notes
-
-Progress = Callable[[float, str], object]
+from lemons_core.notes.text import FEATURE_SETS, Note, build_notes
 
 # Learning rate and rounds go together; the rest spans weak to strong regularisation.
 _GRID: dict[str, tuple[Any, ...]] = {
@@ -47,7 +46,7 @@ def search(
     settings: list[Hyperparameters] | None = None,
     repeats: int = 2,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> pd.DataFrame:
     """Cross-validate every candidate on the training split (about 5 minutes on one core for all of them).
 
@@ -59,30 +58,35 @@ def search(
     train = usable_rows(table[table["split"] == "train"])
     notes, labels = build_notes(train), is_malignant(train)
     rounds = [folds(train, count=5, seed=seed + i) for i in range(repeats)]
-    rows = []
     settings = settings or candidates()
-    for number, candidate in enumerate(settings):
-        row: dict[str, object] = asdict(candidate)
-        for features in FEATURE_SETS:
-            figures = []
-            for turn, pairs in enumerate(rounds):
-                p = np.empty(len(labels))
-                for inside, held in pairs:
-                    vectoriser, booster = fit_estimator(
-                        [notes[i] for i in inside], labels[inside], features, "xgboost", candidate, seed + turn
-                    )
-                    p[held] = sigmoid(margins("xgboost", booster, vectoriser.transform([notes[i] for i in held])))
-                loss = -np.mean(labels * np.log(p) + (1 - labels) * np.log(1 - p))
-                figures.append((auc(labels, p), loss, np.mean((p >= 0.5) == labels)))
-            for name, value in zip(("auc", "log_loss", "accuracy"), np.mean(figures, axis=0), strict=True):
-                row[f"{name}_{features}"] = float(value)
-        rows.append(row)
-        if progress:
-            progress((number + 1) / len(settings), f"settings {number + 1} of {len(settings)}")
+    rows = []
+    for number, candidate in enumerate(settings, start=1):
+        rows.append(asdict(candidate) | _figures(notes, labels, rounds, candidate, seed))
+        progress(number / len(settings), f"settings {number} of {len(settings)}")
     result = pd.DataFrame(rows)
     for name in ("auc", "log_loss"):
         result[name] = result[[f"{name}_{features}" for features in FEATURE_SETS]].mean(axis=1)
     return choose(result)
+
+
+def _figures(
+    notes: Sequence[Note], labels: np.ndarray, rounds: Sequence[Sequence[Fold]], settings: Hyperparameters, seed: int
+) -> dict[str, float]:
+    """Cross-validated figures of one candidate for each feature set, averaged over the rounds."""
+    row = {}
+    for features in FEATURE_SETS:
+        figures = []
+        for turn, pairs in enumerate(rounds):
+            p = sigmoid(
+                cross_margins(
+                    notes, labels, pairs, kind="xgboost", features=features, settings=settings, seed=seed + turn
+                )
+            )
+            loss = -np.mean(labels * np.log(p) + (1 - labels) * np.log(1 - p))
+            figures.append((auc(labels, p), loss, np.mean((p >= 0.5) == labels)))
+        for name, value in zip(("auc", "log_loss", "accuracy"), np.mean(figures, axis=0), strict=True):
+            row[f"{name}_{features}"] = float(value)
+    return row
 
 
 def choose(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """A note model on disk: XGBoost's own JSON, and a card without which it is refused."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,28 +10,19 @@ import pandas as pd
 
 from lemons_core.base.errors import ModelError
 from lemons_core.base.io import sha256_of, write_atomic
-from lemons_core.base.progress import Progress
-from lemons_core.metrics.binary import score
-from lemons_core.notes.calibrate import Calibration
+from lemons_core.base.progress import Progress, no_progress
+from lemons_core.metrics.binary import Scores
+from lemons_core.notes.calibrate import NoteCalibration
+from lemons_core.notes.card import FIELDS, NoteCard, build_card
 from lemons_core.notes.estimators import Hyperparameters
-from lemons_core.notes.evaluate import Protocol, out_of_sample
-from lemons_core.notes.model import THRESHOLD, NoteModel, fit_model, is_malignant, usable_rows
+from lemons_core.notes.evaluate import Protocol, out_of_sample, score_rows
+from lemons_core.notes.model import NoteModel, fit_model, has_both_outcomes, is_malignant, usable_rows
 from lemons_core.notes.text import FEATURE_SETS, Features, Vectoriser
 
 SHIPPED = Path(__file__).parent / "shipped"
 _CARD, _MODEL = "card.json", "model.json"
 _FORMAT = 1
-_KEYS = {
-    "format", "features", "vectoriser", "calibration", "shares", "threshold", "settings", "seed", "trained_on",
-    "simulated", "rows", "patients", "malignant", "created", "metrics", "limits", "sha256",
-}  # fmt: skip
-_LIMITS = (
-    "Research and education only. Not a medical device.",
-    "Learned from case-enriched film mammograms read in the 1990s: its probabilities hold for such cases, not for "
-    "screening.",
-    "A note without a distribution scores low, because in CBIS-DDSM almost only findings that were never called back "
-    "lack one.",
-)
+_KEYS = {"format", *FIELDS, "vectoriser", "calibration", "shares", "threshold", "sha256"}
 
 
 def data_words(root: str | Path, *, simulated: bool) -> str:
@@ -48,7 +39,7 @@ def train_model(
     trained_on: str,
     simulated: bool,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> NoteModel:
     """Fit on the official training split and write the card, with its figures on the test split.
 
@@ -57,7 +48,6 @@ def train_model(
     table : the case table
     trained_on : one phrase shown beside every number
     simulated : True when no real case was seen
-    progress : called with (0-1, what is being done)
 
     Raises
     ------
@@ -65,24 +55,20 @@ def train_model(
     """
     rows = usable_rows(table)
     train, test = rows[rows["split"] == "train"], rows[rows["split"] == "test"]
-    told = progress or (lambda fraction, text: None)
-    told(0.0, "fitting on the training split")
+    progress(0.0, "fitting on the training split")
     model = fit_model(train, features, seed=seed)
-    metrics = {}
-    protocols: tuple[Protocol, ...] = ("official", "grouped_cv")
-    for protocol in protocols:
-        if protocol == "official" and not 0 < is_malignant(test).sum() < len(test):
-            continue
-        told({"official": 0.3, "grouped_cv": 0.4}[protocol], f"scoring, {protocol.replace('_', ' ')}")
-        scored, p = out_of_sample(rows, features, protocol, seed=seed)
-        metrics[protocol] = score(
-            is_malignant(scored), p, scored["patient_id"], threshold=THRESHOLD, seed=seed
-        ).to_json()
-    told(1.0, "done")
-    model.card.update(
-        format=_FORMAT,
+    steps: dict[Protocol, float] = {"official": 0.3, "grouped_cv": 0.4}
+    if not has_both_outcomes(test):
+        del steps["official"]
+    metrics: dict[str, Scores] = {}
+    for protocol, done in steps.items():
+        progress(done, f"scoring, {protocol.replace('_', ' ')}")
+        scored, p = out_of_sample(rows, features, protocol=protocol, seed=seed)
+        metrics[protocol] = score_rows(scored, p, seed=seed)
+    progress(1.0, "done")
+    card = NoteCard(
         features=features,
-        settings=asdict(Hyperparameters()),
+        settings=Hyperparameters(),
         seed=seed,
         trained_on=trained_on,
         simulated=simulated,
@@ -91,9 +77,18 @@ def train_model(
         malignant=int(is_malignant(train).sum()),
         created=datetime.now(UTC).date().isoformat(),
         metrics=metrics,
-        limits=list(_LIMITS),
     )
-    return model
+    return replace(model, card=card)
+
+
+def fit_or_shipped(
+    table: pd.DataFrame, root: str | Path, *, features: Features, simulated: bool, progress: Progress = no_progress
+) -> NoteModel:
+    """The shipped model for simulated data, else one trained on the tables of `root` now; that takes seconds."""
+    if simulated:
+        return read_shipped(features)
+    words = data_words(root, simulated=False)
+    return train_model(table, features, trained_on=words, simulated=False, progress=progress)
 
 
 def write_model(model: NoteModel, folder: str | Path) -> Path:
@@ -103,19 +98,25 @@ def write_model(model: NoteModel, folder: str | Path) -> Path:
     ------
     ModelError : not an XGBoost model with a card (train_model gives one), or the folder cannot be written
     """
-    if model.kind != "xgboost" or not model.card:
+    if model.kind != "xgboost" or model.card is None:
         raise ModelError("Only a trained XGBoost note model can be saved", todo="Use `notes train`.")
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomic(folder / _MODEL, bytes(model.estimator.save_raw("json")))
-        card = model.card | {
-            "vectoriser": asdict(model.vectoriser),
-            "calibration": asdict(model.calibration),
-            "shares": {name: [[value, share] for value, share in some.items()] for name, some in model.shares.items()},
-            "threshold": model.threshold,
-            "sha256": sha256_of(folder / _MODEL),
-        }
+        card = (
+            {"format": _FORMAT}
+            | model.card.to_json()
+            | {
+                "vectoriser": asdict(model.vectoriser),
+                "calibration": asdict(model.calibration),
+                "shares": {
+                    name: [[value, share] for value, share in some.items()] for name, some in model.shares.items()
+                },
+                "threshold": model.threshold,
+                "sha256": sha256_of(folder / _MODEL),
+            }
+        )
         write_atomic(folder / _CARD, (json.dumps(card, indent=1, ensure_ascii=False) + "\n").encode())
     except OSError as error:
         raise ModelError(f"The model cannot be saved: {error.strerror}", where=str(folder)) from error
@@ -149,12 +150,12 @@ def read_model(folder: str | Path) -> NoteModel:
             "xgboost",
             Vectoriser(**card["vectoriser"] | {"vocabulary": tuple(card["vectoriser"]["vocabulary"])}),
             booster,
-            Calibration(*(tuple(card["calibration"][name]) for name in ("raw", "calibrated"))),
+            NoteCalibration(*(tuple(card["calibration"][name]) for name in ("raw", "calibrated"))),
             {name: {value: share for value, share in some} for name, some in card["shares"].items()},
             float(card["threshold"]),
-            card,
+            build_card(card),
         )
-    except (xgboost.core.XGBoostError, TypeError, KeyError, ValueError) as error:
+    except (xgboost.core.XGBoostError, AttributeError, TypeError, KeyError, ValueError) as error:
         raise ModelError("The note model is damaged", where=str(folder), todo=todo) from error
     if booster.num_features() != len(model.vectoriser.names):
         raise ModelError("The note model does not fit its card", where=str(folder), todo=todo)

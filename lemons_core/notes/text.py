@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,13 +14,43 @@ from lemons_core.base.terms import DISTRIBUTION, MORPHOLOGY, AbnormalityType, La
 from lemons_core.labels.mapping import read_mapping
 
 Features = Literal["descriptors", "context", "assessment"]
-FEATURE_SETS: tuple[Features, ...] = get_args(Features)
 
-# Said aloud, because in CBIS-DDSM what is not given tells much: see leakage.py.
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """What a model reads of a note beside type and distribution.
+
+    reads : fields of Note
+    words : the whole of it in a sentence for people
+    """
+
+    reads: tuple[str, ...]
+    words: str
+
+
+_CONTEXT = ("breast_density", "subtlety", "view")
+# From the poorest to the richest: each reads all that those before it read.
+FEATURE_SETS: dict[Features, FeatureSet] = {
+    "descriptors": FeatureSet((), "Reads type and distribution only: what was seen, not what was thought of it."),
+    "context": FeatureSet(_CONTEXT, "Reads type, distribution, breast density, subtlety and view."),
+    "assessment": FeatureSet(
+        (*_CONTEXT, "assessment"),
+        "Reads the BI-RADS category as well: the radiologist's own judgement, which decides most of it.",
+    ),
+}
+# The fields of a note in words for people, and the values that its grades can have.
+FIELD_WORDS: dict[str, str] = {
+    "morphology": "type", "distribution": "distribution", "breast_density": "breast density", "subtlety": "subtlety",
+    "view": "view", "laterality": "side", "assessment": "BI-RADS category",
+}  # fmt: skip
+GRADES: dict[str, tuple[int, ...]] = {
+    "breast_density": (1, 2, 3, 4), "subtlety": (1, 2, 3, 4, 5), "assessment": (0, 1, 2, 3, 4, 5),
+}  # fmt: skip
+
+# Words of their own, because in CBIS-DDSM a descriptor that is missing says much of the outcome: see leakage.py.
 NO_TYPE = "TYPE_NOT_GIVEN"
 NO_DISTRIBUTION = "DISTRIBUTION_NOT_GIVEN"
 
-_GRADES = {"breast_density": (1, 4), "subtlety": (1, 5), "assessment": (0, 5)}
 # From the mapping table's suspicion column; a rare type such as milk of calcium learns from its like.
 _SUSPICION = {"typically benign": 0, "low": 1, "moderate": 2, "moderate to high": 3, "high": 4}
 
@@ -40,6 +70,11 @@ class Note:
     view: str | None = None
     laterality: str | None = None
     assessment: int | None = None
+
+    @property
+    def has_finding(self) -> bool:
+        """Whether type, distribution or BI-RADS category is given: what a probability needs at the least."""
+        return bool(self.morphology or self.distribution or self.assessment is not None)
 
     def __str__(self) -> str:
         """The note in words, as shown to people."""
@@ -64,22 +99,26 @@ def build_note(morphology: Iterable[str] = (), distribution: Iterable[str] = (),
     ------
     DataError : a token, grade, view or side that does not exist, or nothing described at all
     """
-    note = Note(_in_order(morphology, MORPHOLOGY), _in_order(distribution, DISTRIBUTION), **context)  # type: ignore[arg-type]
-    for given, known in ((note.morphology, MORPHOLOGY), (note.distribution, DISTRIBUTION)):
+    tokens = ordered_tokens(morphology, MORPHOLOGY), ordered_tokens(distribution, DISTRIBUTION)
+    note = Note(*tokens, **context)  # type: ignore[arg-type]
+    for given, vocabulary in zip(tokens, (MORPHOLOGY, DISTRIBUTION), strict=True):
         for token in given:
-            if token not in known:
-                raise DataError(f"Unknown word '{token[:40]}'", where="note", todo=f"Known: {', '.join(known)}.")
-    for name, (low, high) in _GRADES.items():
+            _require_known(token, vocabulary, "word")
+    for name, grades in GRADES.items():
         value = getattr(note, name)
-        if value is not None and not (isinstance(value, int) and low <= value <= high):
-            raise DataError(f"{name} '{str(value)[:40]}' is outside {low}-{high}", where="note")
+        if value is not None and not (isinstance(value, int) and value in grades):
+            raise DataError(f"{name} '{str(value)[:40]}' is outside {grades[0]}-{grades[-1]}", where="note")
     for name, kinds in (("view", View), ("laterality", Laterality)):
-        value = getattr(note, name)
-        if value is not None and value not in list(kinds):
-            raise DataError(f"Unknown {name} '{str(value)[:40]}'", where="note", todo=f"Known: {', '.join(kinds)}.")
-    if not (note.morphology or note.distribution or note.assessment is not None):
+        if getattr(note, name) is not None:
+            _require_known(getattr(note, name), tuple(kinds), name)
+    if not note.has_finding:
         raise DataError("The note is empty", todo="Give a type, a distribution or a BI-RADS category.")
     return note
+
+
+def _require_known(value: Any, known: Sequence[str], what: str) -> None:
+    if value not in known:
+        raise DataError(f"Unknown {what} '{str(value)[:40]}'", where="note", todo=f"Known: {', '.join(known)}.")
 
 
 def build_notes(table: pd.DataFrame) -> list[Note]:
@@ -90,10 +129,12 @@ def build_notes(table: pd.DataFrame) -> list[Note]:
         if mass.any():
             tokens[mass] = table.loc[mass, column].map(lambda v: tuple(v.split("-")) if isinstance(v, str) else ())
     vocabularies = (MORPHOLOGY, DISTRIBUTION)
-    columns: list[list[Any]] = [[_in_order(t, v) for t in tokens] for tokens, v in zip(raw, vocabularies, strict=True)]
-    for name in ("breast_density", "subtlety", "view", "laterality", "assessment"):
-        values = table[name].astype(object)
-        columns.append([None if pd.isna(v) else int(v) if name in _GRADES else str(v) for v in values])
+    columns: list[list[Any]] = [
+        [ordered_tokens(t, v) for t in tokens] for tokens, v in zip(raw, vocabularies, strict=True)
+    ]
+    for name in tuple(FIELD_WORDS)[2:]:
+        kind = int if name in GRADES else str
+        columns.append([None if pd.isna(value) else kind(value) for value in table[name].astype(object)])
     return [Note(*values) for values in zip(*columns, strict=True)]
 
 
@@ -101,7 +142,7 @@ def build_notes(table: pd.DataFrame) -> list[Note]:
 class Vectoriser:
     """Counts of words and n-grams, then grades, in a fixed order; fitted on training notes only.
 
-    features : which part of the note is read; the side is never read, for it can tell nothing about malignancy
+    features : which part of the note is read; the side is never read, for it holds nothing about malignancy
     grades : "number" (trees split them in order; missing is nan) or "word" (a linear model gets one word a grade)
     vocabulary : n-grams seen in training, words joined by a space
     """
@@ -127,14 +168,14 @@ class Vectoriser:
 
     def transform(self, notes: Sequence[Note]) -> np.ndarray:
         """(N, len(names)) float32; words outside the vocabulary are not counted, a grade not given is nan."""
-        place = {gram: i for i, gram in enumerate(self.vocabulary)}
+        column_of = {gram: i for i, gram in enumerate(self.vocabulary)}
         distinct: dict[Note, int] = {}  # notes repeat: a thousand rows hold some hundred different ones
         rows = np.array([distinct.setdefault(note, len(distinct)) for note in notes], dtype=int)
         matrix = np.zeros((len(distinct), len(self.names)), dtype=np.float32)
         for note, row in distinct.items():
             for gram in _grams(note, self.features, self.grades, self.ngrams):
-                if gram in place:
-                    matrix[row, place[gram]] += 1
+                if gram in column_of:
+                    matrix[row, column_of[gram]] += 1
             for column, name in enumerate(self._numbers, start=len(self.vocabulary)):
                 matrix[row, column] = _number(note, name)
         return matrix[rows]
@@ -160,37 +201,45 @@ def fit_vectoriser(
     return Vectoriser(features, grades, ngrams, tuple(kept))
 
 
-def _in_order(tokens: Iterable[str], vocabulary: tuple[str, ...]) -> tuple[str, ...]:
+def ordered_tokens(tokens: Iterable[str], vocabulary: tuple[str, ...]) -> tuple[str, ...]:
     """Each token once, in the vocabulary's order, so that A-B and B-A are one note; unknown ones last."""
     return tuple(sorted(set(tokens), key=lambda t: (vocabulary.index(t) if t in vocabulary else len(vocabulary), t)))
 
 
 @cache
 def _grams(note: Note, features: Features, grades: str, ngrams: int) -> tuple[str, ...]:
-    words = [*(note.morphology or (NO_TYPE,)), *(note.distribution or (NO_DISTRIBUTION,))]
+    words = _words(note)
     grams = [" ".join(words[i : i + n]) for n in range(1, ngrams + 1) for i in range(len(words) - n + 1)]
-    if features != "descriptors" and note.view:
+    reads = FEATURE_SETS[features].reads
+    if "view" in reads and note.view:
         grams.append(f"view_{note.view}")
-    if features == "assessment" and note.assessment == 0:
+    if "assessment" in reads and note.assessment == 0:
         grams.append("assessment_incomplete")
     if grades == "word":
-        for name in _grade_names(features):
-            value = getattr(note, name)
-            if value is not None and (name, value) != ("assessment", 0):
-                grams.append(f"{name}_{value}")
+        given = {name: _grade(note, name) for name in _grade_names(features)}
+        grams += [f"{name}_{value}" for name, value in given.items() if value is not None]
     return tuple(grams)
 
 
+def _words(note: Note) -> tuple[str, ...]:
+    return (note.morphology or (NO_TYPE,)) + (note.distribution or (NO_DISTRIBUTION,))
+
+
 def _grade_names(features: Features) -> tuple[str, ...]:
-    return {"descriptors": (), "context": ("breast_density", "subtlety"), "assessment": tuple(_GRADES)}[features]
+    return tuple(name for name in FEATURE_SETS[features].reads if name in GRADES)
+
+
+def _grade(note: Note, name: str) -> int | None:
+    # Assessment 0 means incomplete, not lowest: it has a word of its own and no position on the scale.
+    value: int | None = getattr(note, name)
+    return None if (name, value) == ("assessment", 0) else value
 
 
 def _number(note: Note, name: str) -> float:
     if name == "type_suspicion":
         return max((_suspicion().get(token, np.nan) for token in note.morphology), default=np.nan)
-    value = getattr(note, name)
-    # Assessment 0 means incomplete, not lowest: it has a word of its own and no place on the scale.
-    return np.nan if value is None or (name == "assessment" and value == 0) else float(value)
+    value = _grade(note, name)
+    return np.nan if value is None else float(value)
 
 
 @cache
@@ -199,7 +248,7 @@ def _suspicion() -> dict[str, int]:
 
 
 def _descriptor(name: str) -> str:
-    for grade in (*_GRADES, "view"):
+    for grade in (*GRADES, "view"):
         if name.startswith(f"{grade}_") or name == grade:
             return grade
     if name == "type_suspicion":

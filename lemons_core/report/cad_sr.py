@@ -15,11 +15,11 @@ from pydicom.uid import ExplicitVRLittleEndian, MammographyCADSRStorage, generat
 
 from lemons_core.base import config, extras
 from lemons_core.base.terms import Group, Laterality, View
-from lemons_core.images import Picture
 from lemons_core.vision.record.card import ModelCard
+from lemons_core.vision.record.findings import Analysis, Detection
 
 if TYPE_CHECKING:
-    from lemons_core.vision.detect.detector import Detection, DetectionResult
+    from lemons_core.images.info import ImageInfo
 
 _DCM, _MM = codes.DCM, Code("mm", "UCUM", "millimeter")
 _SOURCE = Code("260753009", "SCT", "Source")
@@ -35,16 +35,16 @@ _SIDES = {Laterality.L: codes.cid6022.LeftBreast, Laterality.R: codes.cid6022.Ri
 _VIEWS = {View.CC: codes.cid4014.CranioCaudal, View.MLO: codes.cid4014.MedioLateralObliqueProjection}
 
 
-def cad_sr(picture: Picture, result: "DetectionResult", card: ModelCard, capture: Any, **equipment: str) -> Any:
+def cad_sr(analysis: Analysis, card: ModelCard, capture: Any, **equipment: str) -> Any:
     """The report as a pydicom Dataset, ready to save.
 
-    picture : as read, for side and view
+    analysis : its detections, and side and view of its image
     capture : the image that the coordinates refer to, as a Dataset, of the same study
     equipment : what made it, keyword arguments of highdicom's SOP classes
     """
     sr = extras.require("highdicom.sr", package="highdicom", what="Writing DICOM")
     tree = _Tree(sr, card, capture)
-    root = tree.container(_DCM.MammographyCADReport, None, tree.top(picture, result), template="4000")
+    root = tree.container(_DCM.MammographyCADReport, None, tree.top(analysis), template="4000")
     # The modules are those of a Comprehensive SR, which highdicom knows; only the class differs.
     report = sr.ComprehensiveSR(
         evidence=[capture],
@@ -68,19 +68,19 @@ class _Tree:
     def __init__(self, sr: ModuleType, card: ModelCard, capture: Any) -> None:
         self.sr, self.card, self.capture = sr, card, capture
 
-    def top(self, picture: Picture, result: "DetectionResult") -> list[Any]:
+    def top(self, analysis: Analysis) -> list[Any]:
         summary = codes.cid6047
         found = summary.AllAlgorithmsSucceededWithFindings
-        if not result.regions:
+        if not analysis.detections:
             found = summary.AllAlgorithmsSucceededWithoutFindings
         about = f"{config.NOTICE} Probabilities by a model trained on {self.card.trained_on}."
-        findings = [self.impression(number, region) for number, region in enumerate(result.regions, start=1)]
+        findings = [self.impression(number, one) for number, one in enumerate(analysis.detections, start=1)]
         detection = self.code(  # 4017
             _DCM.DetectionPerformed, codes.cid6014.CalcificationCluster, "CONTAINS", self.algorithm()
         )
         return [
             self.code(_DCM.LanguageOfContentItemAndDescendants, Code("en", "RFC5646", "English"), "HAS CONCEPT MOD"),
-            self.container(_DCM.ImageLibrary, "CONTAINS", [self.library_entry(picture)]),
+            self.container(_DCM.ImageLibrary, "CONTAINS", [self.library_entry(analysis.image)]),
             self.code(  # 4001
                 _DCM.CADProcessingAndFindingsSummary,
                 found,
@@ -96,52 +96,52 @@ class _Tree:
             self.code(_DCM.SummaryOfAnalyses, codes.cid6042.NotAttempted, "CONTAINS"),
         ]
 
-    def library_entry(self, picture: Picture) -> Any:
+    def library_entry(self, image: "ImageInfo") -> Any:
         """4020: what the referenced capture says of itself."""
         context = "HAS ACQ CONTEXT"
         rows = []
-        if picture.laterality:
-            rows.append(self.code(_DCM.ImageLaterality, _SIDES[picture.laterality], context))
-        if picture.view:
-            rows.append(self.code(_DCM.ImageView, _VIEWS[picture.view], context))
+        if image.laterality:
+            rows.append(self.code(_DCM.ImageLaterality, _SIDES[image.laterality], context))
+        if image.view:
+            rows.append(self.code(_DCM.ImageView, _VIEWS[image.view], context))
         if "PixelSpacing" in self.capture:
             down, across = map(float, self.capture.PixelSpacing)
             rows.append(self.number(_DCM.HorizontalPixelSpacing, across, _MM, context))
             rows.append(self.number(_DCM.VerticalPixelSpacing, down, _MM, context))
-        image = self.sr.ImageContentItem(
+        entry = self.sr.ImageContentItem(
             _SOURCE,
             self.capture.SOPClassUID,
             self.capture.SOPInstanceUID,
             relationship_type="CONTAINS",
         )
-        return self.nest(image, rows)
+        return self.nest(entry, rows)
 
-    def impression(self, number: int, region: "Detection") -> Any:
-        """4003 with 4006 inside: one region."""
-        groups = ", ".join(f"{group} {value:.0%}" for group, value in region.probabilities.items())
+    def impression(self, number: int, detection: Detection) -> Any:
+        """4003 with 4006 inside: one detection."""
+        groups = ", ".join(f"{group} {value:.0%}" for group, value in detection.probabilities.items())
         words = (
-            f"Detection {number}: calcification {region.score:.0%}; {groups}; "
-            f"{'not sure which group' if region.abstained else f'most probably {region.top}'}; "
-            f"{region.n_specks} specks over {region.extent_mm:.1f} mm."
+            f"Region {number}: calcification {detection.score:.0%}; {groups}; "
+            f"{'not sure which group' if detection.abstained else f'most probably {detection.top}'}; "
+            f"{detection.n_specks} specks over {detection.extent_mm:.1f} mm."
         )
         has = "HAS PROPERTIES"
         finding = [
             self.intent(),
             *self.algorithm(),
-            self.percent(_DCM.CertaintyOfFinding, region.score),
-            *([] if region.malignancy is None else [self.percent(_DCM.ProbabilityOfCancer, region.malignancy)]),
-            *self.geometry(region),
-            *([] if region.abstained else [self.code(_DCM.CalcificationType, _TYPES[Group(region.top)], has)]),
-            self.number(_DCM.NumberOfCalcifications, region.n_specks, codes.UCUM.NoUnits, has),
+            self.percent(_DCM.CertaintyOfFinding, detection.score),
+            *([] if detection.malignancy is None else [self.percent(_DCM.ProbabilityOfCancer, detection.malignancy)]),
+            *self.geometry(detection),
+            *([] if detection.abstained else [self.code(_DCM.CalcificationType, _TYPES[Group(detection.top)], has)]),
+            self.number(_DCM.NumberOfCalcifications, detection.n_specks, codes.UCUM.NoUnits, has),
         ]
         cluster = self.code(_DCM.SingleImageFinding, codes.cid6014.CalcificationCluster, "CONTAINS", finding)
         rows = [self.intent(), self.text(_DCM.ImpressionDescription, words, "CONTAINS"), cluster]
         return self.container(_IMPRESSION, "INFERRED FROM", rows)
 
-    def geometry(self, region: "Detection") -> list[Any]:
+    def geometry(self, detection: Detection) -> list[Any]:
         """4021: centre and box, in columns and rows from the upper left corner of the picture."""
-        left, top = float(region.col), float(region.row)
-        right, bottom = left + region.width, top + region.height
+        left, top = float(detection.col), float(detection.row)
+        right, bottom = left + detection.width, top + detection.height
         centre = [[(left + right) / 2, (top + bottom) / 2]]
         outline = [[left, top], [right, top], [right, bottom], [left, bottom], [left, top]]
         return [

@@ -1,7 +1,6 @@
 """The later pages of a report: each region enlarged, what the words mean, and the model card in short."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -12,11 +11,8 @@ from lemons_core.images.display import blend, to_grey8
 from lemons_core.report.page import GREY, INK, MARGIN_MM, WIDTH_MM, Page
 from lemons_core.report.pictures import cut_around, fit
 from lemons_core.vision.record.card import ModelCard
+from lemons_core.vision.record.findings import Analysis, CropResult, Detection
 from lemons_core.vision.record.runs import MEASURED
-
-if TYPE_CHECKING:
-    from lemons_core.vision.detect.classify import CropResult
-    from lemons_core.vision.detect.detector import Detection, DetectionResult
 
 MOST_CLOSE = 6  # regions shown enlarged
 HEAT_WORDS = (
@@ -25,16 +21,15 @@ HEAT_WORDS = (
 )
 
 
-def render_close(
-    page: Page, pixels: np.ndarray, result: "DetectionResult", crop: "CropResult | None", heat: np.ndarray | None
-) -> None:
-    """Each picture enlarged, its heat map beside it, its probabilities as bars."""
+def render_close(page: Page, pixels: np.ndarray, analysis: Analysis, heat: np.ndarray | None) -> None:
+    """Each detection, or the crop, enlarged, its heat map beside it, its probabilities as bars."""
     whole = (slice(0, pixels.shape[0]), slice(0, pixels.shape[1]))
+    crop, detections = analysis.crop, analysis.detections
     parts: list[tuple[str, tuple[slice, slice], Detection | CropResult, float]] = []
     if crop:  # its regions fill it, and the heat map is that of the whole
         parts.append(("The crop as one piece", whole, crop, crop.calcification))
     else:
-        for number, region in enumerate(result.regions[:MOST_CLOSE], start=1):
+        for number, region in enumerate(detections[:MOST_CLOSE], start=1):
             parts.append((f"Detection {number}", cut_around(region, pixels.shape), region, region.score))
     if not parts:
         return
@@ -47,8 +42,8 @@ def render_close(
         page.picture(shown, left, top, 46, 46, text=title)
         left += 49
         if heat is not None:
-            warm = np.asarray(Image.fromarray(heat[cut].astype(np.float32)).resize(shown.shape[::-1]))
-            page.picture(blend(shown, warm), left, top, 46, 46, text=f"{title}: heat map for {answer.top}")
+            resized = np.asarray(Image.fromarray(heat[cut].astype(np.float32)).resize(shown.shape[::-1]))
+            page.picture(blend(shown, resized), left, top, 46, 46, text=f"{title}: heat map for {answer.top}")
             left += 52
         page.use("B", 9.5, INK)
         page.set_xy(left, top)
@@ -65,8 +60,8 @@ def render_close(
         page.set_y(top + 49)
     if heat is not None:
         page.paragraph(HEAT_WORDS, size=7.5, colour=GREY)
-    if not crop and len(result.regions) > MOST_CLOSE:
-        page.paragraph(f"{len(result.regions) - MOST_CLOSE} more are in the table.", size=7.5, colour=GREY)
+    if not crop and len(detections) > MOST_CLOSE:
+        page.paragraph(f"{len(detections) - MOST_CLOSE} more are in the table.", size=7.5, colour=GREY)
 
 
 def render_words(page: Page) -> None:

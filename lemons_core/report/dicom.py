@@ -6,32 +6,30 @@ spacing are carried over. The structured report refers to the capture, which has
 
 from io import BytesIO
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 from pydicom.uid import JPEG2000Lossless, generate_uid
 
 from lemons_core import __version__
 from lemons_core.base import config, extras
-from lemons_core.images import Picture
 from lemons_core.images.display import to_grey8
 from lemons_core.report.cad_sr import cad_sr
-from lemons_core.report.pictures import mark
+from lemons_core.report.pictures import draw_boxes
 from lemons_core.vision.record.card import ModelCard
-
-if TYPE_CHECKING:
-    from lemons_core.vision.detect.detector import DetectionResult
+from lemons_core.vision.record.findings import Analysis
 
 _MAKER = "Know Your Lemons"
 _METHOD = "Made anew from pixels; side, view and pixel spacing kept"
 
 
-def dicom_files(picture: Picture, result: "DetectionResult", card: ModelCard) -> dict[str, bytes]:
+def dicom_files(analysis: Analysis, pixels: np.ndarray, card: ModelCard) -> dict[str, bytes]:
     """`overlay.dcm` and `cad-sr.dcm`, as the bytes of two DICOM files of one new study.
 
     Parameters
     ----------
-    picture : as read, DICOM or not
-    result : its regions, in pixels of the picture
+    analysis : of a picture, DICOM or not; its detections in pixels of the picture
+    pixels : (H, W) float32, 0-1, of the picture
     card : of the model that gave the result
 
     Raises
@@ -41,8 +39,8 @@ def dicom_files(picture: Picture, result: "DetectionResult", card: ModelCard) ->
     Source: DICOM PS3.16, TID 4000 and the templates that it includes.
     """
     require_highdicom()
-    capture = _capture(picture, result, card)
-    report = cad_sr(picture, result, card, capture, **_equipment(card))
+    capture = _capture(analysis, pixels, card)
+    report = cad_sr(analysis, card, capture, **_equipment(card))
     return {"overlay.dcm": _bytes(capture), "cad-sr.dcm": _bytes(report)}
 
 
@@ -51,12 +49,13 @@ def require_highdicom() -> ModuleType:
     return extras.require("highdicom", package="highdicom==0.28.2", what="Writing DICOM")
 
 
-def _capture(picture: Picture, result: "DetectionResult", card: ModelCard) -> Any:
+def _capture(analysis: Analysis, pixels: np.ndarray, card: ModelCard) -> Any:
     """The picture in 8 bit with boxes, numbers and the notice burnt in, at full size."""
     highdicom = require_highdicom()
-    spacing = result.spacing_mm if result.spacing_source == "given" else None
+    image, spacing = analysis.image, analysis.result.spacing
+    stated = spacing.mm if spacing.source == "given" else None
     capture = highdicom.sc.SCImage(
-        mark(to_grey8(picture.pixels), result.regions, words=config.NOTICE),
+        draw_boxes(to_grey8(pixels), analysis.detections, words=config.NOTICE),
         photometric_interpretation="YBR_RCT",
         bits_allocated=8,
         coordinate_system="PATIENT",
@@ -66,7 +65,7 @@ def _capture(picture: Picture, result: "DetectionResult", card: ModelCard) -> An
         series_number=1,
         sop_instance_uid=generate_uid(None),
         instance_number=1,
-        pixel_spacing=spacing and (spacing, spacing),
+        pixel_spacing=stated and (stated, stated),
         transfer_syntax_uid=JPEG2000Lossless,
         **_equipment(card),
     )
@@ -75,10 +74,10 @@ def _capture(picture: Picture, result: "DetectionResult", card: ModelCard) -> An
     capture.PatientID = f"LEMONS-{capture.StudyInstanceUID[-12:]}"
     capture.PatientName = "De-identified^"
     capture.DerivationDescription = f"Regions found by {card.name} drawn in. {config.NOTICE}"
-    if picture.laterality:
-        capture.ImageLaterality = str(picture.laterality)
-    if picture.view:
-        capture.ViewPosition = str(picture.view)
+    if image.laterality:
+        capture.ImageLaterality = str(image.laterality)
+    if image.view:
+        capture.ViewPosition = str(image.view)
     return capture
 
 

@@ -1,21 +1,26 @@
-"""Everything that is written of one answer, under names that tell nothing of the file it came from."""
+"""Everything that is written of one analysis, under names that tell nothing of the file it came from."""
 
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
+from lemons_core.base.config import NOTICE
 from lemons_core.base.errors import DataError
 from lemons_core.base.io import write_atomic
-from lemons_core.images.display import write_heatmap
+from lemons_core.images.display import to_grey8, write_heatmap
 from lemons_core.report.closer import MOST_CLOSE
 from lemons_core.report.dicom import dicom_files, require_highdicom
 from lemons_core.report.pdf import write_report
+from lemons_core.report.pictures import draw_boxes
 from lemons_core.report.tables import FILE_COLUMNS, REGION_COLUMNS, file_row, region_rows, table_bytes
+from lemons_core.vision.record.findings import Analysis, Refusal
 
 if TYPE_CHECKING:
-    from lemons_core.vision.detect.analysis import Answer
+    from lemons_core.images import Picture
     from lemons_core.vision.network.weights import Model
 
 
@@ -29,6 +34,7 @@ class Files:
     report: Path | None = None
     dicom: Path | None = None
     heatmap: Path | None = None
+    boxes: Path | None = None
 
     def __post_init__(self) -> None:
         for folder in self.folders:
@@ -39,56 +45,52 @@ class Files:
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        return tuple(folder for folder in (self.report, self.dicom, self.heatmap) if folder)
+        return tuple(folder for folder in (self.report, self.dicom, self.heatmap, self.boxes) if folder)
 
-    def write(self, answer: "Answer", model: "Model", scan: int) -> None:
-        """Write the files of one answer."""
-        picture, result = answer.picture, answer.scan
-        heat = heat_of(answer, model) if result and (self.report or self.heatmap) else None
-        if self.dicom and result:
-            for name, data in dicom_files(picture, result, model.card).items():
-                write_atomic(self.dicom / f"scan-{scan}_{name}", data)
-        if self.heatmap and heat is not None:
-            write_heatmap(self.heatmap / f"scan-{scan}_heat.png", picture.pixels, heat)
+    def write(self, analysis: Analysis | Refusal, picture: "Picture", model: "Model", scan: int) -> None:
+        """Write the files of one analysis; of a refusal the report alone."""
+
+        pixels, heat, stem = picture.pixels, None, f"scan-{scan}"
+        if not isinstance(analysis, Refusal):
+            if self.report or self.heatmap:
+                heat = heat_of(analysis, pixels, model)
+            if self.dicom:
+                for name, data in dicom_files(analysis, pixels, model.card).items():
+                    write_atomic(self.dicom / f"{stem}_{name}", data)
+            if self.heatmap and heat is not None:
+                write_heatmap(self.heatmap / f"{stem}_heat.png", pixels, heat)
+            if self.boxes:
+                write_atomic(self.boxes / f"{stem}_boxes.png", boxes_png(analysis, pixels))
         if self.report:
-            write_report(
-                self.report / f"scan-{scan}.pdf",
-                picture,
-                result,
-                model.card,
-                name=f"scan {scan}",
-                crop=answer.crop,
-                refused=answer.refused,
-                heat=heat,
-                warnings=answer.warnings,
-            )
+            write_report(self.report / f"{stem}.pdf", analysis, pixels, model.card, name=f"scan {scan}", heat=heat)
 
     def is_written(self, record: dict[str, Any]) -> bool:
         """Whether the files of a record of `predict_many` are all there."""
-        stem, answered = f"scan-{record['scan']}", record["probabilities"] is not None
-        wanted = [self.report / f"{stem}.pdf"] if self.report else []
-        if self.dicom and answered:
-            wanted += [self.dicom / f"{stem}_{name}" for name in ("overlay.dcm", "cad-sr.dcm")]
-        if self.heatmap and answered:
-            wanted.append(self.heatmap / f"{stem}_heat.png")
-        return all(file.is_file() for file in wanted)
+        names = [(self.report, ".pdf")]
+        if record["probabilities"] is not None:  # it was not refused
+            names += [(self.dicom, "_overlay.dcm"), (self.dicom, "_cad-sr.dcm")]
+            names += [(self.heatmap, "_heat.png"), (self.boxes, "_boxes.png")]
+        return all((folder / f"scan-{record['scan']}{ending}").is_file() for folder, ending in names if folder)
 
 
-def heat_of(answer: "Answer", model: "Model") -> np.ndarray | None:
-    """(H, W) float32, 0-1: Grad-CAM of the top group, of a crop as one piece, of a view in its first regions."""
-    from lemons_core.vision.detect.gradcam import explain_crop, explain_region
+def boxes_png(analysis: Analysis, pixels: np.ndarray) -> bytes:
+    """The picture at full size with every detection in a numbered box and the notice, as PNG."""
+    file = BytesIO()
+    Image.fromarray(draw_boxes(to_grey8(pixels), analysis.detections, words=NOTICE)).save(file, "PNG", compress_level=1)
+    return file.getvalue()
 
-    picture, scan = answer.picture, answer.scan
-    if scan is None:
-        return None
-    if answer.crop:
-        found = explain_crop(picture.pixels, spacing_mm=scan.spacing_mm, target=answer.crop.top, model=model)
-        return found.heat
-    height, width = picture.pixels.shape
-    heat = np.zeros((height, width), np.float32)
-    for region in scan.regions[:MOST_CLOSE]:
-        found = explain_region(picture.pixels, region, spacing_mm=scan.spacing_mm, target=region.top, model=model)
-        np.maximum(heat, found.on((height, width)), out=heat)
+
+def heat_of(analysis: Analysis, pixels: np.ndarray, model: "Model") -> np.ndarray:
+    """(H, W) float32, 0-1: Grad-CAM of the top group, of a crop as one piece, of a view in its first detections."""
+    from lemons_core.vision.detect.gradcam import explain_crop, explain_detection
+
+    spacing_mm = analysis.result.spacing.mm
+    if analysis.crop:
+        return explain_crop(pixels, spacing_mm=spacing_mm, target=analysis.crop.top, model=model).heat
+    heat = np.zeros(analysis.image.shape, np.float32)
+    for one in analysis.detections[:MOST_CLOSE]:
+        found = explain_detection(pixels, one, spacing_mm=spacing_mm, target=one.top, model=model)
+        np.maximum(heat, found.on(analysis.image.shape), out=heat)
     return heat
 
 

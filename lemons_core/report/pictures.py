@@ -2,30 +2,28 @@
 
 from collections.abc import Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from lemons_core.base.colours import GROUP_COLOURS, NEUTRAL
+from lemons_core.vision.record.findings import Detection
 
-if TYPE_CHECKING:
-    from lemons_core.vision.detect.detector import Detection
-
-# Around a region so much of its own size is shown, and so many pixels at least: a speck says nothing without tissue.
+# Around a detection so much of its own size is shown, and so many pixels at least: a speck says nothing without tissue.
 MARGIN, LEAST_PX = 0.25, 128
 
 
-def region_colour(region: "Detection") -> str:
+def detection_colour(detection: Detection) -> str:
     """`#RRGGBB` of its most probable group; neutral where the model is not sure."""
-    return NEUTRAL if region.abstained else GROUP_COLOURS[region.top]
+    return NEUTRAL if detection.abstained else GROUP_COLOURS[detection.top]
 
 
-def cut_around(region: "Detection", shape: tuple[int, int]) -> tuple[slice, slice]:
-    """Rows and columns of a square around a region, inside a picture of this (H, W), cut at its border."""
-    side = max(round(max(region.height, region.width) * (1 + 2 * MARGIN)), LEAST_PX)
+def cut_around(detection: Detection, shape: tuple[int, int]) -> tuple[slice, slice]:
+    """Rows and columns of a square around a detection, inside a picture of this (H, W), cut at its border."""
+    side = max(round(max(detection.height, detection.width) * (1 + 2 * MARGIN)), LEAST_PX)
     slices = []
-    for start, length, most in ((region.row, region.height, shape[0]), (region.col, region.width, shape[1])):
+    rows, cols = (detection.row, detection.height, shape[0]), (detection.col, detection.width, shape[1])
+    for start, length, most in (rows, cols):
         low = min(max(start + length // 2 - side // 2, 0), max(most - side, 0))
         slices.append(slice(low, min(low + side, most)))
     return slices[0], slices[1]
@@ -48,8 +46,8 @@ def encoded(pixels: np.ndarray) -> BytesIO:
     return file
 
 
-def mark(grey: np.ndarray, regions: Sequence["Detection"], *, words: str = "") -> np.ndarray:
-    """Boxes and numbers of the regions drawn into a picture.
+def draw_boxes(grey: np.ndarray, detections: Sequence[Detection], *, words: str = "") -> np.ndarray:
+    """Boxes and numbers of the detections drawn into a picture.
 
     grey : (H, W) uint8, at the size that the boxes count in
     words : written along the lower edge
@@ -59,17 +57,17 @@ def mark(grey: np.ndarray, regions: Sequence["Detection"], *, words: str = "") -
     draw = ImageDraw.Draw(image)
     line = max(round(max(grey.shape) / 900), 1)
     font = ImageFont.load_default(size=max(max(grey.shape) / 60, 10))
-    for number, region in enumerate(regions, start=1):
-        colour = region_colour(region)
-        right, bottom = region.col + region.width, region.row + region.height
-        frame = (region.col - line, region.row - line, right + line - 1, bottom + line - 1)  # around it, not over it
+    for number, detection in enumerate(detections, start=1):
+        colour, row, col = detection_colour(detection), detection.row, detection.col
+        right, bottom = col + detection.width, row + detection.height
+        frame = (col - line, row - line, right + line - 1, bottom + line - 1)  # around it, not over it
         draw.rectangle(frame, outline=colour, width=line)
-        wide, place = font.getlength(str(number)) + 4 * line, right + line
-        if place + wide > grey.shape[1]:
-            place = max(region.col - line - round(wide), 0)
-        box = draw.textbbox((place + 2 * line, region.row), str(number), font=font)
-        draw.rectangle((place, box[1] - line, place + wide, box[3] + line), fill=colour)
-        draw.text((place + 2 * line, region.row), str(number), fill="white", font=font)
+        wide, left = font.getlength(str(number)) + 4 * line, right + line
+        if left + wide > grey.shape[1]:
+            left = max(col - line - round(wide), 0)
+        box = draw.textbbox((left + 2 * line, row), str(number), font=font)
+        draw.rectangle((left, box[1] - line, left + wide, box[3] + line), fill=colour)
+        draw.text((left + 2 * line, row), str(number), fill="white", font=font)
     if words:
         draw.text((4 * line, grey.shape[0] - 4 * line), words, fill="white", font=font, anchor="lb")
     return np.asarray(image)

@@ -4,15 +4,12 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lemons_core.base.terms import GROUPS
-from lemons_core.images import Picture
 from lemons_core.vision.record.card import ModelCard
-
-if TYPE_CHECKING:
-    from lemons_core.vision.detect.classify import CropResult
-    from lemons_core.vision.detect.detector import DetectionResult
+from lemons_core.vision.record.describe import describe
+from lemons_core.vision.record.findings import Analysis, Refusal
 
 REGION_COLUMNS = (
     *("file", "region", "row", "col", "height", "width", "score", "spots", "extent_mm", *map(str, GROUPS)),
@@ -25,29 +22,14 @@ FILE_COLUMNS = (
 )
 
 
-def result_json(
-    picture: Picture,
-    result: "DetectionResult | None",
-    card: ModelCard,
-    *,
-    name: str = "scan 1",
-    crop: "CropResult | None" = None,
-    refused: str | None = None,
-    warnings: Sequence[str] | None = None,
-) -> bytes:
+def result_json(analysis: Analysis | Refusal, card: ModelCard, *, name: str = "scan 1") -> bytes:
     """The object that `predict --json` prints for a file, with `name` in the place of the path."""
-    from lemons_core.vision.detect.analysis import describe
-
-    found = describe(picture, result, card, name, crop=crop, refused=refused, warnings=warnings)
-    return json.dumps(found, indent=2, ensure_ascii=False).encode()
+    return json.dumps(describe(analysis, card, name), indent=2, ensure_ascii=False).encode()
 
 
-def regions_csv(result: "DetectionResult | None", *, name: str = "scan 1") -> bytes:
-    """One row a region; boxes in pixels, probabilities 0-1."""
-    from lemons_core.vision.detect.analysis import describe_detection
-
-    regions = [describe_detection(region) for region in result.regions] if result else []
-    return table_bytes(REGION_COLUMNS, region_rows({"file": name, "regions": regions}))
+def regions_csv(analysis: Analysis | Refusal, card: ModelCard, *, name: str = "scan 1") -> bytes:
+    """One row a region, none of a refusal; boxes in pixels, probabilities 0-1."""
+    return table_bytes(REGION_COLUMNS, region_rows(describe(analysis, card, name)))
 
 
 def region_rows(found: dict[str, Any]) -> list[dict[str, Any]]:

@@ -7,9 +7,23 @@ import numpy as np
 from scipy import ndimage
 
 from lemons_core.simulate.parameters import CALCIUM, LARGE, SATURATION
-from lemons_core.simulate.shapes import TAU, broken, stamp_body, stamp_crescent, stamp_spheres, wander
+from lemons_core.simulate.shapes import TAU, Body, broken, stamp_body, stamp_crescent, stamp_spheres, wander
 
 WIDE = ("REGIONAL", "SEGMENTAL", "DIFFUSELY_SCATTERED")
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """Where a lesion lies in a window and how it spreads.
+
+    middle_mm : (2,) row and column of its middle; room_mm : the diameter that it must not exceed
+    distribution : one of terms.DISTRIBUTION; heading : radians, direction of the ducts, towards the nipple
+    """
+
+    middle_mm: np.ndarray
+    room_mm: float
+    distribution: str
+    heading: float
 
 
 @dataclass(frozen=True)
@@ -35,18 +49,12 @@ class Pen:
         return ndimage.gaussian_filter(self.out, sigma_mm / self.mm, truncate=3)
 
 
-def scatter(
-    rng: np.random.Generator, n: int, *, distribution: str, extent_mm: float, room_mm: float, heading: float
-) -> np.ndarray:
-    """Places of `n` deposits around a middle point, (n, 2) in mm.
+def scatter(rng: np.random.Generator, n: int, *, site: Site, extent_mm: float) -> np.ndarray:
+    """Positions of `n` deposits around the middle of the site, (n, 2) in mm.
 
-    Parameters
-    ----------
-    distribution : one of terms.DISTRIBUTION
-    extent_mm : diameter of a group of this kind
-    room_mm : the free diameter of the picture; what spreads wider is held within it
-    heading : radians, direction of the duct system, towards the nipple
+    `extent_mm` is the diameter of a group of this kind; what spreads wider than the site's room is held within it.
     """
+    distribution, room_mm, heading = site.distribution, site.room_mm, site.heading
     extent = min(extent_mm, room_mm)
     if distribution == "LINEAR":
         path, _ = wander(rng, np.zeros(2), heading, min(max(extent * 1.6, 8), room_mm), step=0.1, bend=0.4)
@@ -74,15 +82,7 @@ def scatter(
 
 
 def draw_kind(
-    token: str,
-    shape: tuple[int, int],
-    spacing_mm: float,
-    rng: np.random.Generator,
-    *,
-    middle_mm: np.ndarray,
-    distribution: str,
-    room_mm: float,
-    heading: float,
+    token: str, shape: tuple[int, int], spacing_mm: float, rng: np.random.Generator, *, site: Site
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Draw one kind of calcium.
 
@@ -93,16 +93,14 @@ def draw_kind(
     p = CALCIUM[token]
     out = np.zeros(shape, np.float32)
     count = p["count"].whole(rng)
-    if distribution in WIDE and token not in ("VASCULAR", "EGGSHELL", "COARSE"):
+    if site.distribution in WIDE and token not in ("VASCULAR", "EGGSHELL", "COARSE"):
         count = round(count * 1.4) + 1
 
-    pen = Pen(out, spacing_mm, rng, heading, room_mm)
+    pen = Pen(out, spacing_mm, rng, site.heading, site.room_mm)
     if token == "VASCULAR":
-        return out, _vessels(pen, count, middle_mm)
-    places = scatter(
-        rng, count, distribution=distribution, extent_mm=p["extent"].draw(rng), room_mm=room_mm, heading=heading
-    )
-    _DRAW[token](pen, middle_mm + places)
+        return out, _vessels(pen, count, site.middle_mm)
+    offsets = scatter(rng, count, site=site, extent_mm=p["extent"].draw(rng))
+    _DRAW[token](pen, site.middle_mm + offsets)
     return out, []
 
 
@@ -151,7 +149,8 @@ def _haze(pen: Pen, sites: np.ndarray) -> None:
 def _discs(pen: Pen, sites: np.ndarray) -> None:
     """Round and regular: smooth, well-defined, of unequal size."""
     for site, d in zip(sites, CALCIUM["ROUND_AND_REGULAR"]["diameter"].many(pen.rng, len(sites)), strict=True):
-        stamp_body(pen.out, site / pen.mm, d / 2 / pen.mm, d, rng=pen.rng, aspect=pen.rng.uniform(1, 1.15))
+        body = Body(d / 2 / pen.mm, aspect=pen.rng.uniform(1, 1.15))
+        stamp_body(pen.out, site / pen.mm, d, body, rng=pen.rng)
 
 
 def _hollow(token: str, *, ragged: float) -> Callable[[Pen, np.ndarray], None]:
@@ -167,18 +166,15 @@ def _hollow(token: str, *, ragged: float) -> Callable[[Pen, np.ndarray], None]:
             if token == "DYSTROPHIC" and rng.random() < 0.25:
                 share = 1.0  # a solid plate
             chord = d * np.sqrt(1 - (1 - share) ** 2) if share < 1 else d * 0.6
-            stamp_body(
-                pen.out,
-                site / pen.mm,
+            body = Body(
                 d / 2 / pen.mm,
-                chord,
-                rng=rng,
                 wall=share,
-                aspect=rng.uniform(1, 1.3),
                 ragged=ragged,
+                aspect=rng.uniform(1, 1.3),
                 corners=int(rng.choice([0, 0, 4, 5, 6, 7])) if token == "SKIN" else 0,
                 gaps=float(rng.choice([0.0, 0.0, 0.2, 0.4])) if token == "EGGSHELL" else 0.0,
             )
+            stamp_body(pen.out, site / pen.mm, chord, body, rng=rng)
 
     return draw
 
@@ -188,7 +184,7 @@ def _popcorn(pen: Pen, sites: np.ndarray) -> None:
     rng, p = pen.rng, CALCIUM["COARSE"]
     for site in sites:
         d = min(p["diameter"].draw(rng), pen.room * 0.6)
-        stamp_body(pen.out, site / pen.mm, d / 2.8 / pen.mm, d * 0.15, rng=rng, ragged=0.15)
+        stamp_body(pen.out, site / pen.mm, d * 0.15, Body(d / 2.8 / pen.mm, ragged=0.15), rng=rng)
         n = int(8 + 4 * d)
         angle, dist = rng.uniform(0, TAU, n), d / 2 * np.sqrt(rng.random(n)) * 0.75
         lumps = site + np.stack([dist * np.sin(angle), dist * np.cos(angle) * rng.uniform(0.6, 1)], 1)

@@ -1,19 +1,22 @@
 """One simulated crop: tissue, distractors and calcium, brought onto film or a detector."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
 
 from lemons_core.base.errors import DataError
 from lemons_core.base.terms import DISTRIBUTION, MORPHOLOGY, Laterality, View
-from lemons_core.simulate.calcium import contrast_of, draw_kind
+from lemons_core.simulate.calcium import Site, contrast_of, draw_kind
 from lemons_core.simulate.film import (
     LOOKS,
+    Border,
+    Exposure,
     area_mean,
     blemish,
     characteristic,
+    draw_curve,
     film_border,
     fine_factor,
     grain,
@@ -56,7 +59,17 @@ class Insertion:
     vessel: np.ndarray
 
 
-def simulate_crop(
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """A window of a breast before calcium: (H, W) grey before film, where calcium can lie, and what the film adds."""
+
+    image: np.ndarray
+    inside: np.ndarray
+    exposure: Exposure
+    border: Border | None = None
+
+
+def simulate_crop(  # noqa: PLR0913 - each is one independent choice that a caller may make by name
     tokens: Sequence[str],
     *,
     rng: np.random.Generator,
@@ -94,57 +107,73 @@ def simulate_crop(
     scene, ink, device = (np.random.default_rng(s) for s in rng.integers(0, 2**63, 3))
     camera = LOOKS[look]
     if noise_grey is not None:
-        camera = camera | {"noise": Range(noise_grey, noise_grey, "grey", "as asked for")}
+        camera = camera | {"noise": Range(noise_grey, noise_grey, "grey", "as requested")}
     shape = (size_px, size_px)
-    curve = camera["gamma"].draw(device), camera["gain"].draw(device), camera["offset"].draw(device)
-    border = None
     if background is None:
-        image = tissue(shape, spacing_mm, scene, density=density or int(scene.integers(1, 5)))
-        image += distractors(shape, spacing_mm, scene)
-        image, inside = edges(image, spacing_mm, scene)
-        noise = grain(shape, spacing_mm, device, camera)
-        border = film_border(shape, spacing_mm, device) if look == "film" else None
-        if border:
-            inside &= ~border.where
-    elif background.shape != shape:
-        raise DataError(f"The background must be {shape}, not {background.shape}", where="simulation")
+        on_film = look == "film"
+        window = _draw_scene(shape, spacing_mm, scene, device, camera=camera, density=density, on_film=on_film)
     else:
-        # It has been on film already.
-        image, curve, noise = background, (1.0, 1.0, 0.0), np.zeros(shape, np.float32)
-        inside = ndimage.uniform_filter(background, 9) > 0.08
-    tissue_only, psf = image, camera["psf"].draw(device)
+        window = _real_scene(background, shape, device, camera=camera)
+    image, curve = window.image, window.exposure.curve
     mask, faint = np.zeros(shape, bool), np.zeros(shape, bool)
     masks: tuple[np.ndarray, ...] = ()
     seen: tuple[str, ...] = ()
     if tokens:
+        middle_mm, gain = _middle(window.inside, ink) * spacing_mm, camera["calcium"].draw(ink)
+        site = Site(middle_mm, size_px * spacing_mm * 0.8, distribution, heading=ink.uniform(0, TAU))
         insertions = draw_insertions(
-            tokens,
-            shape,
-            spacing_mm,
-            ink,
-            middle_mm=_middle(inside, ink) * spacing_mm,
-            distribution=distribution,
-            room_mm=size_px * spacing_mm * 0.8,
-            psf_mm=psf,
-            gain=camera["calcium"].draw(ink),
+            tokens, shape, spacing_mm, ink, site=site, psf_mm=window.exposure.psf_mm, gain=gain
         )
-        image = image + sum_vessels(insertions) * inside
-        masks, seen = judge(image, insertions, curve, noise, spacing_mm, inside)
+        image = image + sum_vessels(insertions) * window.inside
+        masks, seen = judge(image, insertions, window.exposure, spacing_mm=spacing_mm, inside=window.inside)
         mask = np.logical_or.reduce([mask, *masks])
-        calcium = sum_calcium(insertions) * inside
+        calcium = sum_calcium(insertions) * window.inside
         faint = (calcium > FAINT_GREY) & ~mask
         image = image + calcium
+    pixels = characteristic(image, *curve)
     if background is None:
-        pixels = characteristic(image, *curve)
-        pixels += noise * grain_strength(pixels)
+        pixels += window.exposure.noise * grain_strength(pixels)
+        if on_film:
+            pixels = blemish(pixels, spacing_mm, device)
     else:
-        pixels = background + characteristic(image, *curve) - characteristic(tissue_only, *curve)
-    if look == "film" and background is None:
-        pixels = blemish(pixels, spacing_mm, device)
-    if border:
-        pixels = np.where(border.where, border.grey, pixels)
+        pixels = background + pixels - characteristic(window.image, *curve)
+    if window.border:
+        pixels = np.where(window.border.where, window.border.grey, pixels)
     hidden = tuple(token for token in tokens if token not in seen)
     return SimulatedCrop(np.clip(pixels, 0, 1), mask, seen, faint, hidden, masks)
+
+
+def _draw_scene(
+    shape: tuple[int, int],
+    spacing_mm: float,
+    scene: np.random.Generator,
+    device: np.random.Generator,
+    *,
+    camera: dict[str, Range],
+    density: int | None,
+    on_film: bool,
+) -> _Scene:
+    """Simulated tissue with its distractors; `scene` and `device` are the random streams of breast and camera."""
+    curve = draw_curve(camera, device)
+    image = tissue(shape, spacing_mm, scene, density=density or int(scene.integers(1, 5)))
+    image += distractors(shape, spacing_mm, scene)
+    image, inside = edges(image, spacing_mm, scene)
+    noise = grain(shape, spacing_mm, device, camera)
+    border = film_border(shape, spacing_mm, device) if on_film else None
+    if border:
+        inside &= ~border.where
+    return _Scene(image, inside, Exposure(curve, noise, camera["psf"].draw(device)), border)
+
+
+def _real_scene(
+    background: np.ndarray, shape: tuple[int, int], device: np.random.Generator, *, camera: dict[str, Range]
+) -> _Scene:
+    """Normal tissue of a real mammogram: it has been on film already, and gets no curve and no grain."""
+    if background.shape != shape:
+        raise DataError(f"The background must be {shape}, not {background.shape}", where="simulation")
+    draw_curve(camera, device)  # unused: drawn all the same, so that each seed keeps its blur
+    exposure = Exposure((1.0, 1.0, 0.0), np.zeros(shape, np.float32), camera["psf"].draw(device))
+    return _Scene(background, ndimage.uniform_filter(background, 9) > 0.08, exposure)
 
 
 def draw_insertions(
@@ -153,11 +182,8 @@ def draw_insertions(
     spacing_mm: float,
     rng: np.random.Generator,
     *,
-    middle_mm: np.ndarray,
-    distribution: str,
-    room_mm: float,
+    site: Site,
     psf_mm: float,
-    heading: float | None = None,
     gain: float = 1.0,
 ) -> list[Insertion]:
     """Draw the kinds in `tokens` on a fine grid, blur them and bring them to `spacing_mm`.
@@ -165,29 +191,17 @@ def draw_insertions(
     Parameters
     ----------
     shape, spacing_mm : of the window they are drawn into
-    middle_mm : (2,) row and column of the lesion within the window
-    room_mm : diameter that the lesion must not exceed
+    site : the lesion's within the window
     psf_mm : standard deviation of the imaging blur
-    heading : radians, towards the nipple; None for any
     gain : multiplies the contrast
     """
     factor = fine_factor(spacing_mm)
     fine_mm = spacing_mm / factor
     fine_shape = (shape[0] * factor, shape[1] * factor)
-    heading = rng.uniform(0, TAU) if heading is None else heading
     out = []
     for k, token in enumerate(tokens):
-        place = middle_mm + rng.normal(0, room_mm / 12, 2) * (k > 0)
-        thickness, courses = draw_kind(
-            token,
-            fine_shape,
-            fine_mm,
-            rng,
-            middle_mm=place,
-            distribution=distribution,
-            room_mm=room_mm,
-            heading=heading,
-        )
+        own = replace(site, middle_mm=site.middle_mm + rng.normal(0, site.room_mm / 12, 2) * (k > 0))
+        thickness, courses = draw_kind(token, fine_shape, fine_mm, rng, site=own)
         contrast = np.zeros(shape, np.float32)
         box = ndimage.find_objects(thickness > 0, max_label=1)[0]
         if box is not None:
@@ -222,8 +236,8 @@ def sum_calcium(insertions: Sequence[Insertion]) -> np.ndarray:
 def judge(
     image: np.ndarray,
     insertions: Sequence[Insertion],
-    curve: tuple[float, float, float],
-    noise: np.ndarray,
+    exposure: Exposure,
+    *,
     spacing_mm: float,
     inside: np.ndarray,
 ) -> tuple[tuple[np.ndarray, ...], tuple[str, ...]]:
@@ -232,22 +246,22 @@ def judge(
     Parameters
     ----------
     image : (H, W) float32 tissue before film, without the calcium
-    curve, noise : what the film does to it
+    exposure : what the film does to it
     inside : (H, W) bool, where calcium can lie
 
     Returns
     -------
     (H, W) bool of visible calcium for each visible token; these tokens
     """
-    without = characteristic(image, *curve)
-    bare = without + noise
+    without = characteristic(image, *exposure.curve)
+    bare = without + exposure.noise
     fine = bare - ndimage.gaussian_filter(bare, 0.4 / spacing_mm, truncate=2)
     # The spread of fine structure where the calcium lies: the eye's noise.
     local = np.sqrt(np.maximum(ndimage.uniform_filter(fine**2, max(3, round(4 / spacing_mm))), 0))
     limit = np.maximum(VISIBLE_GREY, VISIBLE_SIGMA * local)
     seen, masks = [], []
     for one in insertions:
-        shown = (characteristic(image + one.contrast * inside, *curve) - without) / limit
+        shown = (characteristic(image + one.contrast * inside, *exposure.curve) - without) / limit
         # A few pixels above the limit may be chance; the eye needs a share of what was drawn to name its kind.
         drawn = np.count_nonzero(one.contrast > 0.25 * one.contrast.max())
         if np.count_nonzero(shown > 1) >= max(4, 0.15 * drawn):
@@ -257,7 +271,7 @@ def judge(
 
 
 def _middle(inside: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A place for the lesion: within the breast, in the inner part of the picture; (2,) in pixels."""
+    """A position for the lesion: within the breast, in the inner part of the picture; (2,) in pixels."""
     n = np.array(inside.shape)
     best = n / 2
     for _ in range(20):

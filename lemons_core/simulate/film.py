@@ -1,5 +1,6 @@
 """From tissue and calcium to a picture: characteristic curve, grain, digitiser, and what lies on the film."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -8,8 +9,24 @@ from scipy import ndimage
 from lemons_core.simulate.parameters import DIGITAL, FILM, FINE_MM, SCENE, Range
 from lemons_core.simulate.shapes import TAU, stamp_spheres, wander
 
+Curve = tuple[float, float, float]  # gamma, gain, offset
+
 GRAIN_MM = 0.1  # the spacing at which the table gives the noise
 LOOKS: dict[str, dict[str, Range]] = {"film": FILM, "digital": DIGITAL}
+
+
+@dataclass(frozen=True, eq=False)
+class Exposure:
+    """What film or detector make of a picture.
+
+    curve : gamma, gain and offset of the characteristic curve
+    noise : (H, W) float32, grain in grey
+    psf_mm : standard deviation of the imaging blur
+    """
+
+    curve: Curve
+    noise: np.ndarray
+    psf_mm: float
 
 
 def area_mean(fine: np.ndarray, factor: int) -> np.ndarray:
@@ -30,6 +47,11 @@ def characteristic(image: np.ndarray, gamma: float, gain: float, offset: float) 
     x = (image - np.float32(0.45)) * np.float32(gain) + np.float32(0.45 + offset)
     x = np.where(x > 0.8, 1 - 0.2 * np.exp(-(np.maximum(x, 0.8) - 0.8) / 0.2), np.maximum(x, 0.004))
     return (x ** np.float32(gamma)).astype(np.float32)
+
+
+def draw_curve(look: dict[str, Range], rng: np.random.Generator) -> Curve:
+    """Gamma, gain and offset of one film or detector."""
+    return look["gamma"].draw(rng), look["gain"].draw(rng), look["offset"].draw(rng)
 
 
 def grain(shape: tuple[int, int], spacing_mm: float, rng: np.random.Generator, look: dict[str, Range]) -> np.ndarray:

@@ -221,16 +221,3 @@ LARGE = frozenset({"COARSE", "DYSTROPHIC", "EGGSHELL", "LARGE_RODLIKE", "LUCENT_
 VISIBLE_GREY = 0.02  # faint peaks of normal tissue on film; below it nothing stands out
 FAINT_GREY = 0.004  # below this an insertion has left no trace at all
 VISIBLE_SIGMA = 4.0  # times the local deviation of fine structure and noise; an eye needs 3 to 5 (Rose 1948)
-
-
-def parameter_table() -> list[dict[str, str | float]]:
-    """All ranges as rows with `part, name, low, high, unit, why`, for pages and documents."""
-    parts = {
-        "tissue": TISSUE,
-        "gland share": {f"density {k}": v for k, v in GLAND_SHARE.items()},
-        "film": FILM,
-        "view": VIEW,
-        "digital": {k: v for k, v in DIGITAL.items() if v != FILM[k]},
-        **CALCIUM,
-    }
-    return [{"part": part, "name": name, **r._asdict()} for part, table in parts.items() for name, r in table.items()]

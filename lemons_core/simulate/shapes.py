@@ -1,5 +1,7 @@
 """Drawing on a fine grid: spheres, shells, crescents and wandering lines, all as thickness in mm."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 TAU = 2 * np.pi
@@ -17,7 +19,7 @@ def stamp_spheres(canvas: np.ndarray, centres: np.ndarray, radii: np.ndarray, pe
     """
     if len(centres) == 0:
         return
-    # A sphere near the size of a pixel would flicker with its sub-pixel place: widen it and keep its volume.
+    # A sphere near the size of a pixel would flicker with its sub-pixel position: widen it and keep its volume.
     r = np.hypot(radii, 0.4)
     height = np.broadcast_to(peak, r.shape) * (radii / r) ** 2
     reach = int(np.ceil(r.max()))
@@ -33,27 +35,11 @@ def stamp_spheres(canvas: np.ndarray, centres: np.ndarray, radii: np.ndarray, pe
     np.maximum.at(canvas.reshape(-1), iy[keep] * canvas.shape[1] + ix[keep], value)
 
 
-def stamp_body(
-    canvas: np.ndarray,
-    centre: np.ndarray,
-    radius: float,
-    peak: float,
-    *,
-    rng: np.random.Generator,
-    wall: float = 1.0,
-    ragged: float = 0.0,
-    corners: int = 0,
-    aspect: float = 1.0,
-    gaps: float = 0.0,
-) -> None:
-    """Draw one closed body, solid or hollow.
+@dataclass(frozen=True)
+class Body:
+    """The shape of one closed body.
 
-    Parameters
-    ----------
-    canvas : (H, W) float32, changed in place
-    centre : row and column in pixels
     radius : pixels
-    peak : largest thickness
     wall : thickness of the shell as a share of the radius; 1 is solid. A shell is brightest just inside its rim, where
         the beam runs along the wall: the chord through it.
     ragged : relative roughness of the outline
@@ -61,35 +47,47 @@ def stamp_body(
     aspect : length to width
     gaps : share of the rim without calcium
     """
-    reach = int(np.ceil(radius * (1 + 2 * ragged) * aspect)) + 2
-    y0, x0 = int(centre[0]) - reach, int(centre[1]) - reach
-    ys = slice(max(y0, 0), min(y0 + 2 * reach + 1, canvas.shape[0]))
-    xs = slice(max(x0, 0), min(x0 + 2 * reach + 1, canvas.shape[1]))
-    if ys.start >= ys.stop or xs.start >= xs.stop:
+
+    radius: float
+    wall: float = 1.0
+    ragged: float = 0.0
+    corners: int = 0
+    aspect: float = 1.0
+    gaps: float = 0.0
+
+
+def stamp_body(canvas: np.ndarray, centre: np.ndarray, peak: float, body: Body, *, rng: np.random.Generator) -> None:
+    """Draw one closed body, solid or hollow, into `canvas` (H, W) float32, in place.
+
+    `centre` is row and column in pixels, `peak` the largest thickness.
+    """
+    box = _box(canvas, centre, int(np.ceil(body.radius * (1 + 2 * body.ragged) * body.aspect)) + 2)
+    if box is None:
         return
+    ys, xs = box
     dy = (np.arange(ys.start, ys.stop) - centre[0])[:, None].astype(np.float32)
     dx = (np.arange(xs.start, xs.stop) - centre[1])[None, :].astype(np.float32)
     turn = rng.uniform(0, TAU)
-    u, v = np.cos(turn) * dy + np.sin(turn) * dx, (np.cos(turn) * dx - np.sin(turn) * dy) * aspect
+    u, v = np.cos(turn) * dy + np.sin(turn) * dx, (np.cos(turn) * dx - np.sin(turn) * dy) * body.aspect
     angle, dist = np.arctan2(v, u), np.hypot(u, v)
-    rim = np.full_like(angle, radius)
-    if ragged:
+    rim = np.full_like(angle, body.radius)
+    if body.ragged:
         for k in range(2, 9):
-            rim *= 1 + ragged * 1.4 * rng.normal() / k**0.9 * np.cos(k * angle + rng.uniform(0, TAU))
-    if corners:
-        step = TAU / corners
+            rim *= 1 + body.ragged * 1.4 * rng.normal() / k**0.9 * np.cos(k * angle + rng.uniform(0, TAU))
+    if body.corners:
+        step = TAU / body.corners
         rim *= np.cos(step / 2) / np.cos(np.mod(angle, step) - step / 2)
     rim = np.maximum(rim, 0.3)
     outer = np.sqrt(np.clip(1 - (dist / rim) ** 2, 0, None))
-    if wall >= 1:
+    if body.wall >= 1:
         value = outer
     else:
-        inner = 1 - wall
+        inner = 1 - body.wall
         value = outer - np.sqrt(np.clip(inner**2 - (dist / rim) ** 2, 0, None))
         value /= np.sqrt(1 - inner**2)
-    if gaps:
+    if body.gaps:
         wave = np.sum([np.cos(k * angle + rng.uniform(0, TAU)) / k for k in (1, 2, 3)], axis=0)
-        there = np.clip((wave - np.quantile(wave, gaps)) * 3 + 0.5, 0.1, 1)
+        there = np.clip((wave - np.quantile(wave, body.gaps)) * 3 + 0.5, 0.1, 1)
         value *= 1 - (1 - there) * np.clip(dist / rim * 2 - 1, 0, 1)  # the middle is the wall in front and behind
     part = canvas[ys, xs]
     np.maximum(part, (peak * value).astype(np.float32), out=part)
@@ -100,12 +98,10 @@ def stamp_crescent(canvas: np.ndarray, centre: np.ndarray, radius: float, peak: 
 
     `level` 0-1 is how deep the hollow reaches: near 0 a full cup, near 1 a thin crescent.
     """
-    reach = int(np.ceil(radius)) + 2
-    y0, x0 = int(centre[0]) - reach, int(centre[1]) - reach
-    ys = slice(max(y0, 0), min(y0 + 2 * reach + 1, canvas.shape[0]))
-    xs = slice(max(x0, 0), min(x0 + 2 * reach + 1, canvas.shape[1]))
-    if ys.start >= ys.stop or xs.start >= xs.stop:
+    box = _box(canvas, centre, int(np.ceil(radius)) + 2)
+    if box is None:
         return
+    ys, xs = box
     dy = (np.arange(ys.start, ys.stop) - centre[0])[:, None]
     dx = (np.arange(xs.start, xs.stop) - centre[1])[None, :]
     cup = np.clip(radius - np.hypot(dy, dx) + 0.5, 0, 1)
@@ -113,6 +109,14 @@ def stamp_crescent(canvas: np.ndarray, centre: np.ndarray, radius: float, peak: 
     hollow = np.clip(np.hypot(dy + shift, dx) - radius * 1.1 + 0.5, 0, 1)
     part = canvas[ys, xs]
     np.maximum(part, (peak * cup * hollow).astype(np.float32), out=part)
+
+
+def _box(canvas: np.ndarray, centre: np.ndarray, reach: int) -> tuple[slice, slice] | None:
+    """The rows and columns of a canvas within `reach` pixels of a centre; None when there are none."""
+    y0, x0 = int(centre[0]) - reach, int(centre[1]) - reach
+    ys = slice(max(y0, 0), min(y0 + 2 * reach + 1, canvas.shape[0]))
+    xs = slice(max(x0, 0), min(x0 + 2 * reach + 1, canvas.shape[1]))
+    return None if ys.start >= ys.stop or xs.start >= xs.stop else (ys, xs)
 
 
 def wander(

@@ -1,5 +1,7 @@
 """Breast tissue without calcium: cloudy texture, fat and gland, ligaments, ducts, vessels, the breast's edges."""
 
+from typing import NamedTuple
+
 import numpy as np
 from PIL import Image
 from scipy import fft, ndimage
@@ -14,6 +16,13 @@ Path = tuple[np.ndarray, float, np.ndarray | float]  # points (N, 2) in mm, widt
 WHOLE_MM, HALVE_BELOW_MM = 60.0, 0.15
 
 
+class Stretch(NamedTuple):
+    """How a texture is drawn out: along `angle` (radians, from the columns' axis), `factor` times as long as wide."""
+
+    angle: float = 0.0
+    factor: float = 1.0
+
+
 def enlarge(field: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Smooth enlargement of a (H, W) float32 map to `shape`."""
     return np.array(Image.fromarray(field).resize(shape[::-1], Image.Resampling.BICUBIC), dtype=np.float32)
@@ -25,16 +34,14 @@ def power_noise(
     slope: float,
     rng: np.random.Generator,
     *,
-    angle: float = 0.0,
-    stretch: float = 1.0,
+    stretch: Stretch = Stretch(),  # noqa: B008 - immutable
     longest_mm: float = 40.0,
     smooth: bool = False,
 ) -> np.ndarray:
     """Noise with a power spectrum of 1/f^slope, mean 0 and standard deviation 1.
 
-    `stretch` > 1 draws the texture out along `angle` (radians, from the columns' axis). Structure longer than
-    `longest_mm` is not made stronger, so that a whole view keeps the contrast of a crop. A `smooth` field has nothing
-    finer than four pixels and costs a quarter.
+    Structure longer than `longest_mm` is not made stronger, so that a whole view keeps the contrast of a crop. A
+    `smooth` field has nothing finer than four pixels and costs a quarter.
 
     Returns
     -------
@@ -42,13 +49,14 @@ def power_noise(
     """
     if smooth or (min(shape) * spacing_mm > WHOLE_MM and spacing_mm < HALVE_BELOW_MM):
         half = (shape[0] // 2 + 1, shape[1] // 2 + 1)
-        field = power_noise(half, spacing_mm * 2, slope, rng, angle=angle, stretch=stretch, longest_mm=longest_mm)
+        field = power_noise(half, spacing_mm * 2, slope, rng, stretch=stretch, longest_mm=longest_mm)
         return enlarge(field, shape)
     h, w = (fft.next_fast_len(int(n * 1.15) + 1, real=True) for n in shape)  # cut off the wrap-around
     fy = fft.fftfreq(h, spacing_mm)[:, None].astype(np.float32)
     fx = fft.rfftfreq(w, spacing_mm)[None, :].astype(np.float32)
+    angle = stretch.angle
     along, across = np.cos(angle) * fx + np.sin(angle) * fy, np.cos(angle) * fy - np.sin(angle) * fx
-    power = np.square(along * np.float32(stretch))
+    power = np.square(along * np.float32(stretch.factor))
     power += np.square(across)
     power += np.float32(1 / longest_mm**2)
     np.log(power, out=power)
@@ -85,16 +93,15 @@ def tissue(
 ) -> np.ndarray:
     """The inside of a breast, as grey before film: (H, W) float32, about 0.2-0.8.
 
-    `gland_where` (H, W), about -1 to 1, tells where gland is likelier (a whole view has it behind the nipple);
+    `gland_where` (H, W), about -1 to 1, is where gland is likelier (a whole view has it behind the nipple);
     `angle` is the direction of the streaks in radians.
     """
     area = shape[0] * shape[1] * spacing_mm**2 / 400  # in units of a 2 cm square
     angle = rng.uniform(0, np.pi) if angle is None else angle
     slope = TISSUE["slope"].draw(rng)
     cloud = power_noise(shape, spacing_mm, slope, rng)
-    streak = power_noise(
-        shape, spacing_mm, slope - 0.4, rng, angle=angle, stretch=TISSUE["fibre_stretch"].draw(rng), longest_mm=12
-    )
+    fibres = Stretch(angle, TISSUE["fibre_stretch"].draw(rng))
+    streak = power_noise(shape, spacing_mm, slope - 0.4, rng, stretch=fibres, longest_mm=12)
     whole = gland_where is not None
     coarse = (
         power_noise(shape, spacing_mm, 3.8, rng, longest_mm=60 if whole else 25, smooth=True)
@@ -109,7 +116,7 @@ def tissue(
         np.quantile(inner[::7], 1 - share)
     )
     # A mammogram is a projection: sheets of gland at several depths add up, so that few borders are sharp.
-    second = power_noise(shape, spacing_mm, slope + 0.3, rng, angle=angle, stretch=1.5, longest_mm=25, smooth=True)
+    second = power_noise(shape, spacing_mm, slope + 0.3, rng, stretch=Stretch(angle, 1.5), longest_mm=25, smooth=True)
     steep = np.float32(np.exp(rng.uniform(*np.log((1.5, 4.0) if whole else (0.6, 3.0)))))
     gland = np.float32(0.6) / (1 + np.exp(-steep * gland)) + np.float32(0.4) / (
         1 + np.exp(-steep * (0.6 * gland + 0.7 * second))
@@ -145,9 +152,8 @@ def _strands(shape: tuple[int, int], spacing_mm: float, rng: np.random.Generator
     """
     out = np.zeros(shape, np.float32)
     for longest in rng.choice([3.0, 5.0, 8.0, 14.0], 3, replace=False):
-        heading = rng.normal(angle, 0.7)
-        stretch = rng.uniform(1.5, 4.0)
-        net = power_noise(shape, spacing_mm, 5.5, rng, angle=heading, stretch=stretch, longest_mm=longest, smooth=True)
+        stretch = Stretch(rng.normal(angle, 0.7), rng.uniform(1.5, 4.0))
+        net = power_noise(shape, spacing_mm, 5.5, rng, stretch=stretch, longest_mm=longest, smooth=True)
         ridge = np.clip(1 - np.abs(net) / np.float32(rng.uniform(0.10, 0.45)), 0, None)
         where = power_noise(shape, spacing_mm, 3.0, rng, longest_mm=8.0, smooth=True)
         out += np.float32(TISSUE["strand"].draw(rng)) * ridge * np.clip(where * 0.8 + np.float32(0.5), 0, 2)

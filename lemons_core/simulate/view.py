@@ -1,7 +1,7 @@
 """A whole simulated mammogram: one breast in one projection, with its lesions, on film."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -9,8 +9,9 @@ from scipy import ndimage
 from scipy.interpolate import PchipInterpolator
 from scipy.spatial import ConvexHull
 
+from lemons_core.simulate.calcium import Site
 from lemons_core.simulate.crop import check_words, draw_insertions, judge, sum_calcium, sum_vessels
-from lemons_core.simulate.film import LOOKS, blemish, characteristic, grain
+from lemons_core.simulate.film import LOOKS, Exposure, blemish, characteristic, draw_curve, grain
 from lemons_core.simulate.parameters import FILM, ROOM_MM, VIEW
 from lemons_core.simulate.tissue import breast_edge, distractors, enlarge, tissue
 
@@ -100,17 +101,17 @@ def simulate_view(
     if view == "MLO":
         image = _pectoral(image, spacing_mm, scene)
     image, inside = breast_edge(image, depth, scene, reach_mm=VIEW["fade"].draw(scene))
-    curve = camera["gamma"].draw(device), camera["gain"].draw(device), camera["offset"].draw(device) / 2
+    gamma, gain, offset = draw_curve(camera, device)
     # Where no breast lies the film is black, and black film shows no grain.
     noise = grain(shape, spacing_mm, device, camera) * np.clip(0.15 + depth / 4, 0.15, 1).astype(np.float32)
-    psf = camera["psf"].draw(device)
+    exposure = Exposure((gamma, gain, offset / 2), noise, camera["psf"].draw(device))
 
     masks, tokens = [], []
     for lesion in lesions:
-        mask, seen = _insert(image, lesion, ink, curve, noise, spacing_mm, inside, psf)
+        mask, seen = _insert(image, lesion, ink, exposure=exposure, spacing_mm=spacing_mm, inside=inside)
         masks.append(_reader_outline(mask, spacing_mm, VIEW["margin"].draw(ink)))
         tokens.append(seen)
-    pixels = characteristic(image, *curve) + noise
+    pixels = characteristic(image, *exposure.curve) + noise
     pixels = np.where(depth > 0, pixels, np.minimum(pixels, 0.1) - np.float32(0.03))
     flipped = laterality == "R"
     if flipped:
@@ -185,36 +186,29 @@ def _insert(
     image: np.ndarray,
     lesion: Lesion,
     rng: np.random.Generator,
-    curve: tuple[float, float, float],
-    noise: np.ndarray,
+    *,
+    exposure: Exposure,
     spacing_mm: float,
     inside: np.ndarray,
-    psf_mm: float,
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Draw a lesion into `image` in place. Returns the visible calcium (H, W) bool and the visible tokens."""
     room = ROOM_MM[lesion.distribution]
     half = round(room * 0.8 / spacing_mm)
-    y, x = _place(inside, lesion, spacing_mm)
+    y, x = _position(inside, lesion, spacing_mm)
     ys, xs = (slice(max(c - half, 0), min(c + half, n)) for c, n in zip((y, x), image.shape, strict=True))
     part, allowed = image[ys, xs], inside[ys, xs]
-    middle = np.array([y - ys.start, x - xs.start]) * spacing_mm
+    middle_mm = np.array([y - ys.start, x - xs.start]) * spacing_mm
+    shown = replace(exposure, noise=exposure.noise[ys, xs])
     whole = np.zeros(image.shape, bool)
     gain = FILM["calcium"].draw(rng)
     for attempt in range(5):
+        # The nipple lies to the right before any flip.
+        site = Site(middle_mm, room, lesion.distribution, heading=rng.normal(0, 0.4))
         insertions = draw_insertions(
-            lesion.tokens,
-            part.shape,
-            spacing_mm,
-            rng,
-            middle_mm=middle,
-            distribution=lesion.distribution,
-            room_mm=room,
-            psf_mm=psf_mm,
-            heading=rng.normal(0, 0.4),  # the nipple lies to the right before any flip
-            gain=gain * 1.4**attempt,
+            lesion.tokens, part.shape, spacing_mm, rng, site=site, psf_mm=exposure.psf_mm, gain=gain * 1.4**attempt
         )
         vessels = part + sum_vessels(insertions) * allowed
-        masks, seen = judge(vessels, insertions, curve, noise[ys, xs], spacing_mm, allowed)
+        masks, seen = judge(vessels, insertions, shown, spacing_mm=spacing_mm, inside=allowed)
         if len(seen) == len(lesion.tokens):
             break
     image[ys, xs] = vessels + sum_calcium(insertions) * allowed
@@ -222,7 +216,7 @@ def _insert(
     return whole, seen
 
 
-def _place(inside: np.ndarray, lesion: Lesion, spacing_mm: float) -> tuple[int, int]:
+def _position(inside: np.ndarray, lesion: Lesion, spacing_mm: float) -> tuple[int, int]:
     """Row and column for a lesion: by its depth and side, at least 8 mm from skin and film border."""
     step = max(1, round(1 / spacing_mm))
     room = ndimage.distance_transform_edt(np.pad(inside[::step, ::step], 1))[1:-1, 1:-1]

@@ -8,7 +8,7 @@ import pytest
 
 from lemons_core.base.colours import DARK_PAGE, GROUP_COLOURS, LEMON, LIGHT_PAGE, NEUTRAL, PATHOLOGY_COLOURS
 from lemons_core.base.terms import GROUPS, Pathology
-from lemons_core.charts import base as charts
+from lemons_core.charts.base import bars_figure, counts_figure, probability_figure, share_figure, with_ink
 from lemons_core.dataset.explore import NOT_STATED, PATHOLOGIES
 
 # Linear RGB as seen without one cone type; Machado, Oliveira and Fernandes 2009, severity 1.
@@ -21,7 +21,7 @@ VISION = {
 
 
 def linear(colour):
-    part = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)]) / 255
+    part = np.array([int(colour[start : start + 2], 16) for start in (1, 3, 5)]) / 255
     return np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
 
 
@@ -57,7 +57,7 @@ def test_every_group_and_pathology_has_a_colour_of_its_own():
 
 def test_counts_are_drawn_as_counted():
     counts = pd.DataFrame({"value": ["a"] * 3 + ["b"] * 3, "pathology": [*PATHOLOGIES] * 2, "n": [1, 2, 3, 40, 50, 60]})
-    bars = [trace for trace in charts.counts_figure(counts).data if trace.type == "bar"]
+    bars = [trace for trace in counts_figure(counts).data if trace.type == "bar"]
     assert {bar.name: tuple(bar.x) for bar in bars} == {
         "malignant": (1, 40),
         "benign": (2, 50),
@@ -69,7 +69,7 @@ def test_shares_are_drawn_in_percent_with_their_interval_and_n():
     shares = pd.DataFrame(
         [("micro", "micro", 10, 5, 0.5, 0.24, 0.76)], columns=["key", "value", "n", "malignant", "share", "low", "high"]
     )
-    figure = charts.share_figure(shares)
+    figure = share_figure(shares)
     dot = figure.data[0]
     assert dot.x[0] == 50 and dot.marker.color == GROUP_COLOURS["micro"]
     assert dot.error_x.array[0] == pytest.approx(26) and dot.error_x.arrayminus[0] == pytest.approx(26)
@@ -79,13 +79,13 @@ def test_shares_are_drawn_in_percent_with_their_interval_and_n():
 def test_a_share_without_a_value_has_no_family_colour():
     columns = ["key", "value", "n", "malignant", "share", "low", "high"]
     rows = [(NOT_STATED, NOT_STATED, 10, 5, 0.5, 0.24, 0.76), ("CC", "CC", 10, 5, 0.5, 0.24, 0.76)]
-    missing, stated = charts.share_figure(pd.DataFrame(rows, columns=columns)).data
+    missing, stated = share_figure(pd.DataFrame(rows, columns=columns)).data
     assert missing.marker.color == NEUTRAL and stated.marker.color == PATHOLOGY_COLOURS["MALIGNANT"]
 
 
 def test_words_can_be_read_on_both_pages():
     for dark, paper in ((True, DARK_PAGE), (False, LIGHT_PAGE)):
-        figure = charts.with_ink(charts.bars_figure(["a"], [1], "rows"), dark=dark)
+        figure = with_ink(bars_figure(["a"], [1], "rows"), dark=dark)
         for colour in (
             figure.layout.xaxis.tickfont.color,
             figure.layout.yaxis.tickfont.color,
@@ -96,7 +96,7 @@ def test_words_can_be_read_on_both_pages():
 
 def test_probabilities_keep_their_order_and_colours():
     probabilities = dict(zip(map(str, GROUPS), (0.1, 0.2, 0.3, 0.4), strict=True))
-    bar = charts.probability_figure(0.9, probabilities).data[0]
+    bar = probability_figure(0.9, probabilities).data[0]
     assert list(bar.y) == ["any calcification", "amorphous", "macro", "micro", "vascular"]
     assert list(bar.x) == pytest.approx([90, 10, 20, 30, 40])
     assert list(bar.marker.color[1:]) == list(GROUP_COLOURS.values())

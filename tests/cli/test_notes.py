@@ -7,7 +7,7 @@ import pytest
 from support.notes import KEYS
 
 from lemons_core.cli import main
-from lemons_core.simulate.demo.demo import write_demo
+from lemons_core.simulate.demo.write import write_demo
 
 FINDING = "Grouped fine pleomorphic calcifications, BI-RADS 4C"
 
@@ -34,10 +34,10 @@ def test_evaluate_prints_the_agreed_list(capsys, tables):
     assert all(len(row["auc"]) == 3 and 0 <= row["ece"] <= 1 for row in rows)
 
 
-def test_a_trained_model_is_saved_and_asked(capsys, tables, tmp_path):
+def test_a_trained_model_is_saved_and_used(capsys, tables, tmp_path):
     folder = tmp_path / "model"
-    told = json.loads(output(capsys, "train", "--data", tables, "--features", "context", "--out", folder, "--json"))
-    assert told["features"] == "context" and told["simulated"] and told["metrics"]["official"]["n"] == 326
+    card = json.loads(output(capsys, "train", "--data", tables, "--features", "context", "--out", folder, "--json"))
+    assert card["features"] == "context" and card["simulated"] and card["metrics"]["official"]["n"] == 326
     answer = json.loads(output(capsys, "predict", "--model", folder, "--text", FINDING, "--json"))
     assert answer["features"] == "context" and 0 < answer["probability"] < 1
     assert answer["note"]["assessment"] == 4 and any("does not read" in caution for caution in answer["cautions"])
@@ -54,10 +54,10 @@ def test_one_note_is_answered_in_words(capsys):
 @pytest.mark.parametrize("text", ["the weather is fine", "", "No pleomorphic calcifications.", "x" * 100_000])
 def test_no_finding_no_probability(capsys, text):
     assert main(["notes", "predict", "--text", text]) == 1
-    told = capsys.readouterr()
-    assert not told.out and told.err.startswith("error:")
+    shown = capsys.readouterr()
+    assert not shown.out and shown.err.startswith("error:")
     if text.startswith("the"):
-        assert "nothing understood" in told.err.lower()
+        assert "nothing understood" in shown.err.lower()
 
 
 @pytest.mark.parametrize(("unit", "n"), [("row", 326), ("lesion", None)])
@@ -80,7 +80,7 @@ def test_one_file_alone_trains_and_says_what_it_lacks(capsys, tables, tmp_path):
     (train,) = tables.rglob("calc*train*.csv")
     (tmp_path / "half").mkdir()
     (tmp_path / "half" / train.name).write_bytes(train.read_bytes())
-    told = json.loads(output(capsys, "train", "--data", tmp_path / "half", "--out", tmp_path / "m", "--json"))
-    assert list(told["metrics"]) == ["grouped_cv"] and not told["simulated"]
-    assert told["trained_on"] == "the case tables in half", "the card tells the folder's name, not its path"
+    card = json.loads(output(capsys, "train", "--data", tmp_path / "half", "--out", tmp_path / "m", "--json"))
+    assert list(card["metrics"]) == ["grouped_cv"] and not card["simulated"]
+    assert card["trained_on"] == "the case tables in half", "the card gives the folder's name, not its path"
     assert main(["notes", "predict", "--data", str(tmp_path / "half")]) == 1

@@ -8,8 +8,9 @@ from lemons_core.base.errors import DataError
 from lemons_core.dataset.cases import TABLE_COLUMNS, read_cases, split_tokens
 
 
-def told(cases, *, column=None):
-    return [problem.what for problem in cases.problems if problem.row is not None and problem.column == column]
+def reported(cases, *, column=None):
+    """The sentences on single rows, as they are printed."""
+    return [p.to_json()["what"] for p in cases.problems if p.row is not None and p.column == column]
 
 
 def only(cases):
@@ -70,7 +71,7 @@ def test_a_path_that_leaves_the_root_is_not_used(tmp_path, path):
     write(tmp_path, [record(**{"image file path": path})])
     cases = read_cases(tmp_path)
     assert pd.isna(only(cases).image_path)
-    assert told(cases, column="image file path") == ["points outside the data folder; not used"]
+    assert reported(cases, column="image file path") == ["points outside the data folder; not used"]
 
 
 def test_density_zero_is_missing_and_assessment_zero_is_incomplete(tmp_path):
@@ -79,7 +80,7 @@ def test_density_zero_is_missing_and_assessment_zero_is_incomplete(tmp_path):
     row = only(cases)
     assert pd.isna(row.breast_density)
     assert row.assessment == 0
-    assert told(cases, column="breast density") == ["'0' is outside 1-4; taken as missing"]
+    assert reported(cases, column="breast density") == ["'0' is outside 1-4; taken as missing"]
     assert any(p.column == "assessment" and "incomplete" in p.what for p in cases.problems)
 
 
@@ -95,7 +96,7 @@ def test_density_zero_is_missing_and_assessment_zero_is_incomplete(tmp_path):
         ("subtlety", "9", "subtlety"),
     ],
 )
-def test_an_unknown_value_is_listed_with_its_place_and_not_guessed(tmp_path, column, value, canonical):
+def test_an_unknown_value_is_listed_with_row_and_column_and_not_guessed(tmp_path, column, value, canonical):
     write(tmp_path, [record("P_90001"), record("P_90002", **{column: value})])
     cases = read_cases(tmp_path)
     assert pd.isna(cases.table.iloc[1][canonical])
@@ -120,7 +121,7 @@ def test_a_file_cut_in_the_middle_of_a_row_keeps_the_rows_before(tmp_path):
     assert any(problem.row == 2 and "cut off" in problem.what for problem in cases.problems)
 
 
-def test_a_file_cut_inside_quotes_is_told(tmp_path):
+def test_a_file_cut_inside_quotes_is_reported(tmp_path):
     path = write(tmp_path, [record("P_90001"), record("P_90002", **{"calc type": 'A,"B'})])
     path.write_bytes(path.read_bytes().partition(b'""B')[0])
     cases = read_cases(tmp_path)
@@ -144,29 +145,29 @@ def test_no_folder_and_no_csv_say_what_to_do(tmp_path):
         read_cases(tmp_path)
 
 
-def test_a_second_copy_of_a_table_is_left_out_and_told(tmp_path):
+def test_a_second_copy_of_a_table_is_left_out_and_reported(tmp_path):
     write(tmp_path, [record()])
     write(tmp_path / "copy", [record()])
     cases = read_cases(tmp_path)
     assert len(cases.table) == 1
-    assert any(problem.file.startswith("copy/") and "left out" in problem.what for problem in cases.problems)
+    assert any(problem.file.startswith("copy/") and "left out" in problem.action for problem in cases.problems)
 
 
-def test_patients_in_train_and_test_across_calc_and_mass_are_told(tmp_path):
+def test_patients_in_train_and_test_across_calc_and_mass_are_reported(tmp_path):
     write(tmp_path, [record()])
     write(tmp_path, [record(kind="Mass-Test")], "mass_case_description_test_set.csv", MASS)
-    crossing = told(read_cases(tmp_path), column="patient_id")
+    crossing = reported(read_cases(tmp_path), column="patient_id")
     assert len(crossing) == 1
     assert "P_90001 is in calcification train and mass test" in crossing[0]
 
 
-def test_views_of_one_lesion_that_disagree_are_told(tmp_path):
+def test_views_of_one_lesion_that_disagree_are_reported(tmp_path):
     other = record(view="MLO", **{"calc type": "AMORPHOUS", "pathology": "MALIGNANT"})
     write(tmp_path, [record(), other, record("P_90002"), record("P_90002", view="MLO")])
     cases = read_cases(tmp_path)
     start = "the views of lesion P_90001_L_calc_1 disagree: "
-    assert told(cases, column="calc type") == [start + "PLEOMORPHIC against AMORPHOUS"]
-    assert told(cases, column="pathology") == [start + "BENIGN against MALIGNANT"]
+    assert reported(cases, column="calc type") == [start + "PLEOMORPHIC against AMORPHOUS"]
+    assert reported(cases, column="pathology") == [start + "BENIGN against MALIGNANT"]
 
 
 def test_real_collection_counts_and_faults(real_data):
@@ -176,12 +177,12 @@ def test_real_collection_counts_and_faults(real_data):
     assert len(cases.calcifications["patient_id"].unique()) == 753
     assert cases.calcifications["lesion_id"].nunique() == 1045
     assert cases.table["case_id"].is_unique
-    assert len(told(cases, column="breast density")) == 2
+    assert len(reported(cases, column="breast density")) == 2
     assert summary["missing"]["calc"]["distribution"] == 439
-    assert sum(what == "missing" for what in told(cases, column="calc type")) == 24
-    assert sum("token twice" in what for what in told(cases, column="calc type")) == 1
-    assert sum("token twice" in what for what in told(cases, column="calc distribution")) == 1
-    assert len(told(cases, column="patient_id")) == 31
-    assert sum("disagree" in what for what in told(cases, column="calc type")) == 50
-    assert sum("disagree" in what for what in told(cases, column="pathology")) == 3
+    assert sum(what == "missing" for what in reported(cases, column="calc type")) == 24
+    assert sum("token twice" in what for what in reported(cases, column="calc type")) == 1
+    assert sum("token twice" in what for what in reported(cases, column="calc distribution")) == 1
+    assert len(reported(cases, column="patient_id")) == 31
+    assert sum("disagree" in what for what in reported(cases, column="calc type")) == 50
+    assert sum("disagree" in what for what in reported(cases, column="pathology")) == 3
     assert not any("'LEFT'" in problem.what for problem in cases.problems)

@@ -8,12 +8,18 @@ import pytest
 from support.rows import record, write
 
 from lemons_core.base.errors import DataError
-from lemons_core.dataset.collection import is_mask, read_collection
+from lemons_core.dataset.collection import read_collection
+from lemons_core.dataset.sources.facts import TWO, grey_levels
+from lemons_core.images import read_image
 
 
 @pytest.fixture(scope="module")
 def collection(demo):
     return read_collection(demo)
+
+
+def is_mask(path):
+    return grey_levels(read_image(path).pixels) == TWO
 
 
 def test_every_imaged_row_gets_view_crop_and_mask(collection):

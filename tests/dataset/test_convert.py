@@ -19,9 +19,9 @@ from support.rows import record, write
 
 from lemons_core.base.errors import DataError, LemonsError
 from lemons_core.dataset.collection import read_collection
-from lemons_core.dataset.convert import Task, convert_collection, convert_one, encode_png
+from lemons_core.dataset.convert import ConversionOptions, Task, convert_collection, convert_one
 from lemons_core.images import read_image
-from lemons_core.images.png import bands_of
+from lemons_core.images.png import bands_of, encode_png
 from lemons_core.images.stored import read_stored
 from lemons_core.simulate.demo.dicom import dicom_bytes, make_uid
 
@@ -99,8 +99,8 @@ def test_the_number_of_jobs_changes_no_byte(collection, converted, tmp_path):
 
 def test_other_settings_convert_anew(collection, tmp_path):
     out = tmp_path / "png"
-    first = convert_collection(collection, out, kinds=["crop"])
-    again = convert_collection(collection, out, kinds=["crop"], bits=8)
+    first = convert_collection(collection, out, options=ConversionOptions(["crop"]))
+    again = convert_collection(collection, out, options=ConversionOptions(["crop"], bits=8))
     assert again.converted == first.converted > 0
     (name,) = sorted((out / "crop").iterdir())[:1]
     assert Image.open(name).mode == "L"
@@ -119,7 +119,7 @@ def test_a_deleted_or_changed_file_is_made_again(collection, converted, tmp_path
 
 def test_kinds_converted_one_after_the_other_stay_in_the_manifest(collection, tmp_path):
     for kind in ("crop", "mask"):
-        convert_collection(collection, tmp_path, kinds=[kind])
+        convert_collection(collection, tmp_path, options=ConversionOptions([kind]))
     assert set(pd.read_parquet(tmp_path / "manifest.parquet")["kind"]) == {"crop", "mask"}
 
 
@@ -239,7 +239,7 @@ def test_names_from_the_tables_cannot_become_paths(tmp_path, demo, collection):
     table = collection.table[collection.table["crop_file"].notna()].head(2).copy()
     table["patient_id"] = ["../../evil", "a/b\\c:d"]
     odd = type(collection)(collection.cases, table, collection.index)
-    convert_collection(odd, tmp_path / "png", kinds=["crop"])
+    convert_collection(odd, tmp_path / "png", options=ConversionOptions(["crop"]))
     names = sorted(path.name for path in (tmp_path / "png" / "crop").iterdir())
     assert len(names) == 2 and all("/" not in name and ".." not in name and "\\" not in name for name in names)
     assert {path.parent.name for path in tmp_path.rglob("*.png")} == {"crop"}

@@ -19,7 +19,7 @@ from lemons_core.base.errors import DataError, LemonsError
 from lemons_core.cli import main
 from lemons_core.dataset import fetch
 from lemons_core.dataset.cases import read_cases
-from lemons_core.simulate.demo.demo import write_demo
+from lemons_core.simulate.demo.write import write_demo
 
 
 @pytest.fixture(scope="module")
@@ -37,17 +37,17 @@ def pictures(demo) -> dict[str, list[Path]]:
 
 
 class Server:
-    """An HTTP server on this machine that answers from a table and counts what it is asked."""
+    """An HTTP server on this machine that answers from a table and counts the requests."""
 
     def __init__(self) -> None:
         self.answers: dict[str, bytes | int] = {}
         self.short: set[str] = set()
-        self.asked: Counter[str] = Counter()
+        self.requests: Counter[str] = Counter()
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                outer.asked[self.path] += 1
+                outer.requests[self.path] += 1
                 answer = outer.answers.get(self.path, 404)
                 if isinstance(answer, int):
                     self.send_error(answer)
@@ -89,13 +89,13 @@ def test_tables_are_fetched_once_and_checked(tables, tmp_path):
     assert [path.name for path in paths] == list(fetch.CSV_NAMES)
     assert len(read_cases(tmp_path).table) == 1546 + 326 + 1318 + 378
     fetch.fetch_metadata(tmp_path, address=tables.address)
-    assert set(tables.asked.values()) == {1}, "what is there and right is not fetched again"
+    assert set(tables.requests.values()) == {1}, "what is there and right is not fetched again"
 
 
 def test_a_connection_that_breaks_once_is_tried_again(tables, tmp_path):
     tables.short.add(f"/{fetch.CSV_NAMES[0]}")
     fetch.fetch_metadata(tmp_path, address=tables.address)
-    assert tables.asked[f"/{fetch.CSV_NAMES[0]}"] == 2
+    assert tables.requests[f"/{fetch.CSV_NAMES[0]}"] == 2
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def catalogue_of(table: pd.DataFrame, images: int = 1, size: int = 1000) -> pd.D
     return pd.DataFrame({"images": images, "size": size}, index=series)
 
 
-def test_the_plan_is_each_series_once_of_the_rows_asked_for(demo):
+def test_the_plan_is_each_series_once_of_the_rows_chosen(demo):
     table = read_cases(demo).table
     calc = table[(table["abnormality_type"] == "calcification")]
     crops = fetch.plan_images(table, "crops", catalogue=catalogue_of(table))
@@ -148,12 +148,12 @@ def test_the_plan_is_each_series_once_of_the_rows_asked_for(demo):
     assert fetch.plan_images(table, "views", split="test", limit=7).series == test.series[:7]
 
 
-def test_series_that_the_catalogue_lacks_are_told(demo):
+def test_series_that_the_catalogue_lacks_are_reported(demo):
     table = read_cases(demo).table
     catalogue = catalogue_of(table)
-    gone = str(catalogue.index[0])
-    plan = fetch.plan_images(table, "views", catalogue=catalogue.drop(gone))
-    assert plan.unknown == (gone,) and gone not in plan.series
+    absent = str(catalogue.index[0])
+    plan = fetch.plan_images(table, "views", catalogue=catalogue.drop(absent))
+    assert plan.unknown == (absent,) and absent not in plan.series
 
 
 def zipped(paths: list[Path], folder: str = "") -> bytes:
@@ -237,7 +237,7 @@ def test_idc_gets_the_series_and_goes_on_after_a_failure(idc, pictures, tmp_path
     assert [uid for call in idc.calls for uid in call["series"]] == [*plan.series[:4], *rest.series]
 
 
-def test_a_disk_that_is_too_small_is_told_before_anything_starts(idc, tmp_path):
+def test_a_disk_that_is_too_small_is_reported_before_anything_starts(idc, tmp_path):
     with pytest.raises(DataError, match="GiB are needed"):
         fetch.fetch_images(fetch.Plan(("1.2.3",), 1, 10**18), tmp_path)
     assert not idc.calls
@@ -268,7 +268,7 @@ def test_a_dry_run_prints_series_and_size_and_fetches_nothing(idc, demo, tmp_pat
     assert not idc.calls
 
 
-def test_a_large_download_is_asked_for(idc, demo, tmp_path, monkeypatch, capsys):
+def test_a_large_download_must_be_confirmed(idc, demo, tmp_path, monkeypatch, capsys):
     fake_catalogue(monkeypatch, tmp_path, read_cases(demo).table, 20.0)
     shutil.copytree(demo / "csv", tmp_path / "out" / "csv")
     command = ["fetch", "crops", "--out", str(tmp_path / "out")]

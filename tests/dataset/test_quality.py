@@ -34,13 +34,13 @@ def only(report, kind):
     return [fault for fault in report.faults if fault.kind == kind]
 
 
-def test_every_fault_names_its_place_and_what_was_done(report):
+def test_every_fault_names_its_case_or_file_and_what_was_done(report):
     for fault in report.faults:
         assert fault.what and fault.done
         assert fault.case or fault.file or fault.rows > 1, fault
 
 
-def test_a_file_cut_short_is_named_with_its_case_and_its_row_is_told(report, root):
+def test_a_file_cut_short_is_named_with_its_case_and_its_row_is_reported(report, root):
     (cut,) = only(report, FaultKind.UNREADABLE)
     assert cut.case and (root / cut.file).is_file() and "cut short" in cut.done
     assert any(
@@ -48,7 +48,7 @@ def test_a_file_cut_short_is_named_with_its_case_and_its_row_is_told(report, roo
     )
 
 
-def test_duplicated_pixels_are_told_at_the_second_of_them(report):
+def test_duplicated_pixels_are_reported_at_the_second_of_them(report):
     (fault,) = only(report, FaultKind.DUPLICATE)
     first = fault.what.rpartition(" ")[2]
     assert fault.case > first
@@ -66,7 +66,7 @@ def test_patients_in_both_splits_are_those_that_the_tables_plant(report):
     assert not any("is in" in fault.what and "train and" in fault.what for fault in only(report, FaultKind.TABLE))
 
 
-def test_a_type_without_any_image_is_told_once(report):
+def test_a_type_without_any_image_is_reported_once(report):
     (mass,) = [fault for fault in only(report, FaultKind.ROW_WITHOUT_IMAGE) if fault.case is None]
     assert "mass" in mass.what and mass.rows == 1318 + 378
 
@@ -111,10 +111,10 @@ def test_a_file_that_fails_only_when_decoded_becomes_a_fault(root, tmp_path, mon
 
 def test_the_command_prints_counts_and_json(root, capsys):
     assert main(["check", "--data", str(root), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert set(told["counts"]) == set(FaultKind) and told["images"] > 30
-    weighed = {kind: sum(f["rows"] for f in told["faults"] if f["kind"] == kind) for kind in FaultKind}
-    assert weighed == told["counts"]
+    printed = json.loads(capsys.readouterr().out)
+    assert set(printed["counts"]) == set(FaultKind) and printed["images"] > 30
+    weighed = {kind: sum(f["rows"] for f in printed["faults"] if f["kind"] == kind) for kind in FaultKind}
+    assert weighed == printed["counts"]
     assert main(["check", "--data", str(root), "--headers-only"]) == 0
     shown = capsys.readouterr().out
     assert all(str(kind) in shown for kind in FaultKind) and "TCIA" in shown

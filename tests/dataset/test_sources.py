@@ -39,8 +39,8 @@ def without_paths(collection: Collection) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_the_layout_is_told_by_itself(collections, name):
-    assert [layout.key for layout in collections[name].layouts] == [name]
+def test_the_layout_is_recognised(collections, name):
+    assert [layout.name.lower() for layout in collections[name].layouts] == [name]
 
 
 def test_all_layouts_give_the_identical_case_table(collections):
@@ -53,8 +53,8 @@ def test_all_layouts_give_the_identical_case_table(collections):
 def test_all_layouts_give_the_identical_fault_report(collections):
     reports = {name: check_collection(collection) for name, collection in collections.items()}
 
-    def told(name: str) -> list[tuple[object, ...]]:
-        # The place of an image is the layout's own; everything else must be the same, in the same order.
+    def facts(name: str) -> list[tuple[object, ...]]:
+        # The path of an image is the layout's own; everything else must be the same, in the same order.
         return [
             (fault.kind, fault.case, fault.what, fault.done, fault.rows, fault.kind == FaultKind.TABLE and fault.file)
             for fault in reports[name].faults
@@ -66,7 +66,7 @@ def test_all_layouts_give_the_identical_fault_report(collections):
     assert counts[FaultKind.DUPLICATE] == counts[FaultKind.SIZE_DIFFERS] == 1
     assert any(STRANGER in fault.what for fault in reports["tcia"].faults)
     for name in WRITERS:
-        assert told(name) == told("tcia"), name
+        assert facts(name) == facts("tcia"), name
 
 
 def test_the_same_pictures_stand_behind_every_row(collections):
@@ -123,8 +123,8 @@ def test_without_a_cache_folder_everything_still_works(roots, tmp_path, monkeypa
 def test_a_damaged_index_is_made_anew(roots, tmp_path, monkeypatch, damage):
     monkeypatch.setenv("LEMONS_CACHE", str(tmp_path))
     whole = read_index(roots["idc"]).files
-    (place,) = (tmp_path / "index").iterdir()
-    place.write_bytes(damage)
+    (kept,) = (tmp_path / "index").iterdir()
+    kept.write_bytes(damage)
     pd.testing.assert_frame_equal(read_index(roots["idc"]).files, whole)
 
 
@@ -135,8 +135,8 @@ def test_the_index_holds_no_name_and_no_date(roots, tmp_path, monkeypatch):
     for number, path in enumerate(sorted(filter(Path.is_file, roots["idc"].rglob("*.dcm")))[:4]):
         shutil.copy(path, root / f"{number}.dcm")
     read_index(root)
-    (place,) = (tmp_path / "index").iterdir()
-    stored = place.read_bytes() + pd.read_parquet(place).to_csv().encode()
+    (kept,) = (tmp_path / "index").iterdir()
+    stored = kept.read_bytes() + pd.read_parquet(kept).to_csv().encode()
     assert b"Simulated" not in stored and b"Demo" not in stored and b"P_00" not in stored
 
 
@@ -149,9 +149,9 @@ def test_a_path_of_the_mirror_never_leaves_the_root(roots, tmp_path):
     outside = tmp_path / "jpeg" / secret.parent.name / secret.name
     shutil.copy(secret, outside)
     info = root / "csv" / "dicom_info.csv"
-    for place in (f"../jpeg/{secret.parent.name}/{secret.name}", str(outside), f"..\\jpeg\\{secret.parent.name}"):
+    for path in (f"../jpeg/{secret.parent.name}/{secret.name}", str(outside), f"..\\jpeg\\{secret.parent.name}"):
         text = info.read_text()
-        info.write_text(text.replace(f"CBIS-DDSM/jpeg/{secret.parent.name}/{secret.name}", place))
+        info.write_text(text.replace(f"CBIS-DDSM/jpeg/{secret.parent.name}/{secret.name}", path))
         collection = read_collection(root)
         assert collection.index.files.empty
         assert collection.count("view_file") == collection.count("crop_file") == collection.count("mask_file") == 0

@@ -8,7 +8,7 @@ from support.browser import CHROMIUM, SECONDS, assert_sound, give, playwright, p
 
 from lemons_core.dataset.collection import read_collection
 from lemons_core.images import read_image
-from lemons_core.vision.detect.analysis import answer_for
+from lemons_core.vision.detect.analysis import analyse_picture
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
@@ -87,7 +87,7 @@ def test_places_of_a_whole_view_are_chosen_by_click_and_by_keyboard(server, page
 def test_two_visitors_at_once_get_each_their_own_answer(server, browser, demo):
     crops = read_collection(demo).table.drop_duplicates("calc_group")["crop_file"].dropna().map(Path).tolist()[:2]
     pictures = [read_image(file) for file in crops]
-    expected = [answer_for(picture).crop for picture in pictures]
+    expected = [analyse_picture(picture).crop for picture in pictures]
     pages = [browser.new_context().new_page() for _ in crops]
     for page in pages:
         page.set_default_timeout(SECONDS)

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from support.strangers import strangers
 
 from lemons_core.images import Picture, read_image
-from lemons_core.mammogram import find_breast
+from lemons_core.mammogram import find_breast, find_geometry
 from lemons_core.mammogram.validity import notes_on, refusal
 from lemons_core.simulate import Lesion, simulate_crop, simulate_view
 
@@ -145,5 +145,5 @@ def test_a_crop_without_spacing_is_said_to_be_taken_as_film():
 def test_a_view_that_the_user_calls_a_crop_is_said_to_be_taken_as_film():
     picture = upload(view(0, look="film", view="CC"))
     assert any("is estimated" in note for note in notes_on(picture))
-    notes = notes_on(picture, kind="crop")
+    notes = notes_on(picture, find_geometry(picture.pixels, kind="crop"))
     assert any("assumed, as of film" in note for note in notes) and not any("is estimated" in note for note in notes)

@@ -22,7 +22,6 @@ from lemons_core.notes.explain import (
     partial_dependence,
     permutation_importance,
     same_words,
-    shap_summary,
     shap_values,
     similar_cases,
 )
@@ -54,7 +53,7 @@ def model() -> NoteModel:
 
 
 def test_import_loads_no_learner() -> None:
-    names = ("parsing.parse", "model", "store", "evaluate", "search", "explain", "leakage")
+    names = ("parsing.parse", "model", "store", "evaluate", "search", "explain", "leakage", "answer", "board")
     modules = ", ".join(f"lemons_core.notes.{name}" for name in names)
     heavy = "('xgboost', 'sklearn', 'scipy', 'torch', 'streamlit')"
     code = f"import sys, {modules}; print([name for name in {heavy} if name in sys.modules])"
@@ -163,7 +162,7 @@ def test_importance_names_what_matters(model: NoteModel, rows: pd.DataFrame) -> 
     assert permuted.iloc[0]["descriptor"] == "assessment" and permuted.iloc[0]["loss"] > 0.05
     assert set(permuted["descriptor"]) == set(gain["descriptor"]) and (permuted["n"] == len(test)).all()
     assert abs(permuted.set_index("descriptor")["loss"]["view"]) < 0.02
-    assert shap_summary(model, build_notes(test)).iloc[0]["mean_abs"] > 0.1
+    assert np.abs(shap_values(model, build_notes(test))[0]).mean(axis=0).max() > 0.1
 
 
 def test_partial_dependence_rises_with_the_category(model: NoteModel, rows: pd.DataFrame) -> None:
@@ -179,10 +178,10 @@ def test_similar_cases_come_first_and_from_different_patients(rows: pd.DataFrame
     assert found["similarity"].is_monotonic_decreasing and found["patient_id"].is_unique
     best = found.iloc[0]
     assert (best["morphology"], best["distribution"], best["assessment"]) == ("PLEOMORPHIC", "CLUSTERED", 4)
-    told = same_words(rows, note)
+    n, malignant, share = same_words(rows, note)
     same = rows[(rows["morphology"] == "PLEOMORPHIC") & (rows["distribution"] == "CLUSTERED")]
-    assert told["n"] >= len(same) and told["low"] < told["share"] < told["high"]
-    assert same_words(rows, Note(("ZEBRA",)))["n"] == 0
+    assert n >= len(same) and share.low < share.value < share.high and share.value == malignant / n
+    assert same_words(rows, Note(("ZEBRA",))) == (0, 0, None)
 
 
 def test_a_saved_model_gives_the_same_probabilities(model: NoteModel, rows: pd.DataFrame, tmp_path: Path) -> None:
@@ -190,17 +189,29 @@ def test_a_saved_model_gives_the_same_probabilities(model: NoteModel, rows: pd.D
     again = read_model(write_model(model, tmp_path / "model"))
     assert np.array_equal(predict(model, notes), predict(again, notes))
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["card.json", "model.json"]
-    assert again.card["simulated"] is True and again.card["metrics"]["official"]["n"] == 326
-    assert all(len(again.card["metrics"][name]["auc"]) == 3 for name in ("official", "grouped_cv"))
+    assert again.card == model.card and again.card.simulated is True and again.card.metrics["official"].n == 326
+    assert all(len(again.card.metrics[name].auc) == 3 for name in ("official", "grouped_cv"))
 
 
 @pytest.mark.parametrize(
-    "damage", ["no_card", "no_model", "cut_card", "old_card", "other_model", "cut_model", "vocabulary"]
+    "damage",
+    [
+        "no_card",
+        "no_model",
+        "cut_card",
+        "old_card",
+        "other_model",
+        "cut_model",
+        "vocabulary",
+        "words_for_rows",
+        "no_metrics",
+        "odd_settings",
+    ],
 )
 def test_a_damaged_model_is_refused(model: NoteModel, tmp_path: Path, damage: str) -> None:
     folder = write_model(model, tmp_path / "model")
     card, weights = folder / "card.json", folder / "model.json"
-    told = json.loads(card.read_text())
+    written = json.loads(card.read_text())
     if damage == "no_card":
         card.unlink()
     elif damage == "no_model":
@@ -208,23 +219,26 @@ def test_a_damaged_model_is_refused(model: NoteModel, tmp_path: Path, damage: st
     elif damage == "cut_card":
         card.write_text(card.read_text()[:200])
     elif damage == "old_card":
-        card.write_text(json.dumps({key: value for key, value in told.items() if key != "calibration"}))
+        card.write_text(json.dumps({key: value for key, value in written.items() if key != "calibration"}))
     elif damage == "other_model":
         weights.write_bytes(weights.read_bytes().replace(b"0", b"1", 1))
     elif damage == "cut_model":
         weights.write_bytes(weights.read_bytes()[:500])
-        _trust(card, weights, told)
+        _trust(card, weights, written)
+    elif damage == "vocabulary":
+        written["vectoriser"]["vocabulary"].append("ZEBRA")
+        card.write_text(json.dumps(written))
     else:
-        told["vectoriser"]["vocabulary"].append("ZEBRA")
-        card.write_text(json.dumps(told))
+        odd = {"words_for_rows": {"rows": "many"}, "no_metrics": {"metrics": None}, "odd_settings": {"settings": {}}}
+        card.write_text(json.dumps(written | odd[damage]))
     with pytest.raises(ModelError):
         read_model(folder)
 
 
-def _trust(card: Path, weights: Path, told: dict) -> None:
+def _trust(card: Path, weights: Path, written: dict) -> None:
     import hashlib
 
-    card.write_text(json.dumps(told | {"sha256": hashlib.sha256(weights.read_bytes()).hexdigest()}))
+    card.write_text(json.dumps(written | {"sha256": hashlib.sha256(weights.read_bytes()).hexdigest()}))
 
 
 def test_only_a_trained_booster_is_saved(rows: pd.DataFrame, tmp_path: Path) -> None:
@@ -237,7 +251,7 @@ def test_only_a_trained_booster_is_saved(rows: pd.DataFrame, tmp_path: Path) -> 
 @pytest.mark.parametrize("features", FEATURE_SETS)
 def test_the_shipped_model_is_simulated_and_reads_notes(features: str) -> None:
     shipped = read_shipped(features)
-    assert shipped.card["simulated"] is True and "simulated" in shipped.card["trained_on"]
+    assert shipped.card.simulated is True and "simulated" in shipped.card.trained_on
     low, high = predict(shipped, [build_note(["VASCULAR"]), build_note(["FINE_LINEAR_BRANCHING"], ["SEGMENTAL"])])
     assert low < 0.1 < 0.5 < high
 

@@ -8,9 +8,9 @@ import pytest
 
 from lemons_core.base.errors import DataError
 from lemons_core.base.terms import DISTRIBUTION, MORPHOLOGY
-from lemons_core.notes.parsing.lexicon import DESCRIPTORS, read_lexicon
+from lemons_core.notes.parsing.lexicon import read_lexicon
 from lemons_core.notes.parsing.parse import MAX_CHARS, parse_note
-from lemons_core.notes.text import Note
+from lemons_core.notes.text import FIELD_WORDS, Note
 
 with (Path(__file__).parent / "sentences.csv").open(encoding="utf-8", newline="") as file:
     SENTENCES = list(csv.DictReader(file))
@@ -25,23 +25,23 @@ def test_there_are_enough_sentences() -> None:
 @pytest.mark.parametrize("row", SENTENCES, ids=lambda row: row["sentence"][:50])
 def test_every_descriptor_of_a_sentence(row: dict[str, str]) -> None:
     note = parse_note(row["sentence"]).note or Note()
-    read = {name: "" if getattr(note, name) is None else str(getattr(note, name)) for name in DESCRIPTORS[2:]}
+    read = {name: "" if getattr(note, name) is None else str(getattr(note, name)) for name in list(FIELD_WORDS)[2:]}
     for name in ("morphology", "distribution"):
         assert set(getattr(note, name)) == set(filter(None, row[name].split("-"))), name
-    assert read == {name: row[name] for name in DESCRIPTORS[2:]}
+    assert read == {name: row[name] for name in list(FIELD_WORDS)[2:]}
 
 
-def test_readings_point_at_the_words() -> None:
+def test_mentions_point_at_the_words() -> None:
     text = "No pleomorphic forms; Clusterd ﬁne-linear branching calcs of unknown vintage, BI-RADS 4C"
     parsed = parse_note(text)
-    assert [(r.text, r.field, r.value, r.negated) for r in parsed.readings] == [
+    assert [(r.text, r.field, r.value, r.negated) for r in parsed.mentions] == [
         ("pleomorphic", "morphology", "PLEOMORPHIC", True),
         ("Clusterd", "distribution", "CLUSTERED", False),
         ("ﬁne-linear branching", "morphology", "FINE_LINEAR_BRANCHING", False),
         ("BI-RADS 4C", "assessment", "4", False),
     ]
     assert [word.text for word in parsed.unknown] == ["unknown", "vintage"]
-    assert all(text[r.start : r.end] == r.text for r in (*parsed.readings, *parsed.unknown))
+    assert all(text[r.start : r.end] == r.text for r in (*parsed.mentions, *parsed.unknown))
 
 
 @pytest.mark.parametrize(
@@ -61,17 +61,17 @@ def test_readings_point_at_the_words() -> None:
 def test_other_subjects_give_nothing(text: str) -> None:
     parsed = parse_note(text)
     assert parsed.note is None
-    assert parsed.readings == ()
+    assert parsed.mentions == ()
     assert "Nothing was understood" in parsed.cautions[0]
 
 
 def test_a_denied_finding_gives_no_note() -> None:
     parsed = parse_note("No suspicious pleomorphic, linear or branching calcifications.")
     assert parsed.note is None
-    assert all(r.negated for r in parsed.readings) and len(parsed.readings) == 2
+    assert all(r.negated for r in parsed.mentions) and len(parsed.mentions) == 2
 
 
-def test_contradictions_are_left_open_and_told() -> None:
+def test_contradictions_are_left_open_with_a_caution() -> None:
     parsed = parse_note("Grouped punctate calcifications on CC and MLO, BI-RADS 3, then BI-RADS 4")
     assert parsed.note is not None
     assert parsed.note.view is None and parsed.note.assessment == 4
@@ -107,6 +107,6 @@ def test_lexicon_names_only_what_exists() -> None:
     values = {"morphology": MORPHOLOGY, "distribution": DISTRIBUTION, "view": ("CC", "MLO"), "laterality": ("L", "R")}
     for phrase, entries in read_lexicon()[0].items():
         for entry in entries:
-            assert entry.field in (*DESCRIPTORS, *roles), phrase
+            assert entry.field in (*FIELD_WORDS, *roles), phrase
             if entry.field in values:
                 assert entry.value in values[entry.field], phrase

@@ -12,6 +12,7 @@ from support.pages import charts, open_page, words
 from lemons_core.base import config
 from lemons_core.notes.parsing.parse import parse_note
 from lemons_core.ui.notes.view import marked
+from lemons_core.ui.shell import state
 
 PAGE = "pages/notes.py"
 OURS = {"div", "mark", "span", "small"}
@@ -32,7 +33,7 @@ def taken_apart(html: str) -> tuple[set[str], str]:
 
 
 def write(at: AppTest, text: str) -> AppTest:
-    at.text_area(key="note").set_value(text).run()
+    at.text_area(key=state.NOTES_TEXT).set_value(text).run()
     assert not at.exception, at.exception
     return at
 
@@ -72,7 +73,7 @@ def test_a_nonsense_address_falls_back(demo):
     assert probability(at) and not at.error
 
 
-def test_readings_are_marked_and_the_rest_is_named(page):
+def test_mentions_are_marked_and_the_rest_is_named(page):
     write(page, "Grouped punctate calcifications, no skin calcifications, BI-RADS 3, wibble")
     marks = html_of(page)
     assert "distribution grouped" in marks and "type punctate" in marks and "BI-RADS category 3" in marks
@@ -115,12 +116,12 @@ def test_a_note_by_choice(page):
     page.button_group(key="way").set_value("by choice").run()
     assert not page.exception and probability(page)
     before = probability(page)
-    page.multiselect(key="morphology").set_value(["SKIN"]).run()
-    page.selectbox(key="choose-assessment").set_value(2).run()
+    page.multiselect(key=state.NOTES_MORPHOLOGY).set_value(["SKIN"]).run()
+    page.selectbox(key=state.NOTES_GRADE + "assessment").set_value(2).run()
     assert probability(page) != before
-    for key in ("morphology", "distribution"):
+    for key in (state.NOTES_MORPHOLOGY, state.NOTES_DISTRIBUTION):
         page.multiselect(key=key).set_value([]).run()
-    page.selectbox(key="choose-assessment").set_value(None).run()
+    page.selectbox(key=state.NOTES_GRADE + "assessment").set_value(None).run()
     assert "note is empty" in page.error[0].value and not probability(page)
 
 
@@ -130,10 +131,10 @@ def test_the_threshold_moves_sensitivity_against_specificity(page):
         return [float(card.value.rstrip("%")) for card in cards]
 
     before = rates()
-    page.slider(key="threshold").set_value(0.1).run()
+    page.slider(key=state.NOTES_THRESHOLD).set_value(0.1).run()
     after = rates()
     assert after[0] > before[0] and after[1] < before[1]
-    page.slider(key="threshold").set_value(0.99).run()
+    page.slider(key=state.NOTES_THRESHOLD).set_value(0.99).run()
     assert not page.exception
 
 
@@ -141,7 +142,7 @@ def test_reasons_are_drawn_for_every_descriptor(demo):
     at = open_page(PAGE, show="Why")
     assert len(charts(at)) == 5
     for name in ("type", "distribution", "assessment"):
-        at.button_group(key="descriptor").set_value(name).run()
+        at.button_group(key=state.NOTES_DESCRIPTOR).set_value(name).run()
         assert not at.exception
     assert "n = 326 rows" in words(at) and "1,546 training rows" in words(at)
 
@@ -157,7 +158,7 @@ def few(demo, monkeypatch, tmp_path) -> Path:
     return folder
 
 
-def test_the_lab_tells_each_gain_and_the_claim(few):
+def test_the_lab_shows_each_gain_and_the_claim(few):
     at = open_page(PAGE, show="Leakage lab")
     text = words(at)
     assert all(f"Rows shuffled, {what}: " in text for what in ("deep trees", "our model")) and "0.79 ± 0.02" in text
@@ -170,7 +171,7 @@ def test_all_models_wait_for_the_button(few):
     next(button for button in at.button if button.label.startswith("Compare all models")).click().run()
     assert not at.exception and len(charts(at)) == drawn + 1
     assert "n = 200 rows, official test split" in words(at)
-    at.button_group(key="protocol").set_value("row_split").run()
+    at.button_group(key=state.NOTES_PROTOCOL).set_value("row_split").run()
     assert not at.exception and "too good" in words(at)
 
 

@@ -4,6 +4,7 @@ import pytest
 from support.pages import charts, open_page, words
 
 from lemons_core.labels.mapping import mapping_text, parse_mapping, read_mapping
+from lemons_core.ui.shell import state
 
 PAGE = "pages/relabel.py"
 
@@ -32,7 +33,7 @@ def test_the_page_counts_every_row_once(page):
 
 def test_own_rules_reach_the_figures_and_survive_a_change_of_page(page):
     before = flow(page)
-    page.session_state["rules"] = other_rules()
+    page.session_state[state.RELABEL_RULES] = other_rules()
     page.run()
     after = flow(page)
     moved = after["vascular"] - before["vascular"]
@@ -46,7 +47,7 @@ def test_own_rules_reach_the_figures_and_survive_a_change_of_page(page):
 
 def test_back_to_the_products_rules(page):
     before = flow(page)
-    page.session_state["rules"] = other_rules()
+    page.session_state[state.RELABEL_RULES] = other_rules()
     page.run()
     next(button for button in page.button if button.label.startswith("Back to")).click().run()
     assert flow(page) == before

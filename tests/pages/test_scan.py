@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import pickle
 import struct
 import subprocess
 import sys
@@ -27,14 +28,13 @@ from lemons_core.charts.base import probability_figure
 from lemons_core.dataset.collection import read_collection
 from lemons_core.dataset.overview import Overview
 from lemons_core.images import read_image
-from lemons_core.ui.scan import analyses as scans
-from lemons_core.ui.scan import files as scan_files
-from lemons_core.ui.scan import uploads
-from lemons_core.ui.scan.analyses import Asked
+from lemons_core.mammogram import Geometry, Spacing
+from lemons_core.ui.scan import analyses, files, uploads
+from lemons_core.ui.scan.analyses import Scan
 from lemons_core.ui.scan.uploads import Upload
-from lemons_core.ui.shell import worker
-from lemons_core.vision.detect.detector import Detection, DetectionResult
+from lemons_core.ui.shell import state, worker
 from lemons_core.vision.record.card import read_card
+from lemons_core.vision.record.findings import AnalysisOptions, Detection, DetectionResult
 
 PAGE = "pages/scan.py"
 GROUPS = {"amorphous": 0.2, "macro": 0.1, "micro": 0.8, "vascular": 0.05}
@@ -64,15 +64,18 @@ def found(monkeypatch) -> list[Detection]:
     """Regions that every analysis finds: the page is tested here, not how good the model is."""
     regions = [region(900, 700), region(300, 400, score=0.6, abstained=True), region(1200, 500, score=0.4)]
 
-    def analyse(pixels, *, spacing_mm, kind, progress, **_):
-        progress(0.5, "looking for specks")
+    def find_geometry(pixels, *, spacing_mm, kind, breast):
         kind = kind or ("view" if max(pixels.shape) > 1600 else "crop")
-        source = "given" if spacing_mm else "estimated"
-        inside = tuple(regions) if kind == "view" else ()
-        score = max([0.1, *(one.score for one in inside)])
-        return DetectionResult(score, inside, kind, spacing_mm or 0.07, source, np.ones(pixels.shape, bool))
+        return Geometry(kind, Spacing(spacing_mm or 0.07, "given" if spacing_mm else "estimated"), breast)
 
-    monkeypatch.setattr("lemons_core.vision.detect.analysis.analyse", analyse)
+    def detect(image, geometry, model, *, min_score, progress):
+        progress(0.5, "looking for specks")
+        inside = tuple(regions) if geometry.kind == "view" else ()
+        score = max([0.1, *(one.score for one in inside)])
+        return DetectionResult(score, inside, geometry.kind, geometry.spacing)
+
+    monkeypatch.setattr("lemons_core.vision.detect.analysis.find_geometry", find_geometry)
+    monkeypatch.setattr("lemons_core.vision.detect.analysis.detect", detect)
     return regions
 
 
@@ -199,7 +202,7 @@ def test_the_visitor_says_what_it_is_and_how_large_its_pixels_are(demo, view, fo
     middle = (pixels[300:1600, 100:1200] * 255).astype(np.uint8)  # without a header
     at = upload(("a.png", png(middle)))
     assert "Any calcification" in words(at) and facts(at)["taken as"] == "crop"
-    at.button_group(key="taken_as").set_value("whole view").run()
+    at.button_group(key=state.SCAN_KIND).set_value("whole view").run()
     assert "3 places" in words(at) and facts(at)["taken as"] == "whole view"
     at.number_input[0].set_value(0.1).run()
     assert "28 x 25 mm" in pictures(at), "the window: 8 mm around 120 x 90 pixels of 0.1 mm"
@@ -226,7 +229,7 @@ def test_of_too_many_the_first_are_taken_and_that_is_said(demo, crop, found):
     files = {f"{number}.dcm": crop + bytes(2 * number) for number in range(uploads.MOST + 3)}
     at = upload(("many.zip", packed(**files)))
     assert f"Only the first {uploads.MOST} of {uploads.MOST + 3}" in at.error[0].value
-    assert len(listed(at)) == uploads.MOST and len(at.session_state["scan_jobs"]) <= scans.MOST_KEPT
+    assert len(listed(at)) == uploads.MOST and len(at.session_state[state.SCAN_JOBS]) <= analyses.MOST_KEPT
 
 
 def test_a_damaged_zip_is_told_and_a_good_file_still_works(demo, crop):
@@ -253,7 +256,7 @@ def test_an_upload_stays_through_other_pages_until_it_is_removed(demo, crop):
     assert "your picture" in head(at)["alt"] and charts(at) == answer
     press(at, "Remove my pictures")
     assert "your picture" not in head(at)["alt"]
-    assert "given" not in at.session_state
+    assert state.SCAN_UPLOADS not in at.session_state
 
 
 def test_an_upload_is_answered_without_any_data(monkeypatch, tmp_path, crop):
@@ -333,16 +336,16 @@ def test_planted_names_leave_no_trace_on_the_page_in_logs_or_in_files(demo, view
 def test_what_is_taken_away_is_whole_and_names_nobody(demo, view, found):
     pytest.importorskip("highdicom")
     data = planted(view)
-    given = Upload("key", f"{PLANTED}.dcm", lambda: data)
-    answer = scans._work(given, Asked())(lambda *_: None)
+    upload = Upload("key", f"{PLANTED}.dcm", lambda: data)
+    scan = Scan(upload, analyses._work(upload, AnalysisOptions())(lambda *_: None))
     card = read_card(config.SHIPPED_MODEL)
-    made = {suffix: make(given, answer, card, "scan 1") for _, suffix, _, make in scan_files.KINDS}
+    made = {suffix: make(scan, card, "scan 1") for _, suffix, _, make in files.KINDS}
     with zipfile.ZipFile(io.BytesIO(made["-dicom.zip"])) as archive:
         made |= {name: archive.read(name) for name in archive.namelist()}
     assert made[".pdf"].startswith(b"%PDF") and len(json.loads(made[".json"])["regions"]) == 3
     assert made[".csv"].count(b"\n") == 4
     overlay = np.asarray(Image.open(io.BytesIO(made["-overlay.png"])))
-    assert overlay.shape == (*answer.shape, 3)
+    assert overlay.shape == (*scan.analysis.image.shape, 3)
     assert not [name for name, content in made.items() if b"Planted" in content or b"Zyxw" in content]
 
 
@@ -373,8 +376,8 @@ def test_a_member_of_a_zip_is_not_held_unpacked(crop):
 
 
 def test_what_is_kept_of_an_answer_is_small(view, found):
-    answer = scans._work(Upload("key", "a.dcm", lambda: view), Asked())(lambda *_: None)
-    assert answer.result.breast.size == 0 and len(str(answer)) < 20_000
+    analysis = analyses._work(Upload("key", "a.dcm", lambda: view), AnalysisOptions())(lambda *_: None)
+    assert len(pickle.dumps(analysis)) < 20_000
 
 
 def test_masks_of_a_view_are_cut_to_the_window(demo):
@@ -383,7 +386,7 @@ def test_masks_of_a_view_are_cut_to_the_window(demo):
     mask = read_image(row["mask_file"]).pixels > 0.5
     rows, columns = np.nonzero(mask)
     box = (int(rows.min()), int(columns.min()), int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1)
-    inside = scans.mask_within.__wrapped__((row["mask_file"],), mask.shape, box)
+    inside = analyses.mask_within.__wrapped__((row["mask_file"],), mask.shape, box)
     assert inside.shape == box[2:] and inside.sum() == mask.sum()
-    assert scans.mask_within.__wrapped__((), mask.shape, box) is None
-    assert scans.mask_within.__wrapped__((row["mask_file"],), (10, 10), box) is None
+    assert analyses.mask_within.__wrapped__((), mask.shape, box) is None
+    assert analyses.mask_within.__wrapped__((row["mask_file"],), (10, 10), box) is None

@@ -18,13 +18,15 @@ from support.pages import ROOT, charts, open_page, words
 
 from lemons_core.base import config
 from lemons_core.base.errors import LemonsError
-from lemons_core.ui.training import simulator as training_simulator
-from lemons_core.ui.training import work as training_work
+from lemons_core.base.progress import no_progress
+from lemons_core.images import painting
+from lemons_core.ui.training import simulator
 from lemons_core.ui.training.start import duration
-from lemons_core.ui.training.work import RunRequest
 from lemons_core.vision.evaluate.examples import examples_of_simulated
 from lemons_core.vision.network.weights import read_model
+from lemons_core.vision.record import process
 from lemons_core.vision.record.card import read_card
+from lemons_core.vision.record.process import RunRequest
 from lemons_core.vision.record.runs import log_of, read_run
 
 PAGE = "pages/training.py"
@@ -108,7 +110,7 @@ def test_the_simulator_draws_what_is_chosen_and_names_it(demo, places):
     before = shown(at)
     assert "pleomorphic, group micro" in html(at) and "Simulated: pleomorphic" in caption(at)
     press(at, "Draw another")
-    assert f"seed {training_simulator.SEED + 1}" in caption(at) and not np.array_equal(shown(at), before)
+    assert f"seed {simulator.SEED + 1}" in caption(at) and not np.array_equal(shown(at), before)
     at.multiselect(key="kind").set_value([]).run()
     assert "Nothing was drawn" in words(at) and "normal tissue" in caption(at)
     at = open_page(PAGE, show="Simulator", kind="vascular", spacing="0.2", seed="7")
@@ -116,7 +118,10 @@ def test_the_simulator_draws_what_is_chosen_and_names_it(demo, places):
 
 
 def test_noise_changes_the_grain_and_nothing_else():
-    quiet, loud = (training_simulator.draw(("COARSE",), "CLUSTERED", 2, "digital", 0.1, 12, n, 3) for n in (0.0, 0.03))
+    quiet, loud = (
+        simulator.draw(simulator.Drawing(("COARSE",), "CLUSTERED", 2, "digital", 0.1, 12, noise, 3))
+        for noise in (0.0, 0.03)
+    )
     difference = loud.pixels - quiet.pixels
     assert 0.01 < difference.std() < 0.06 and abs(difference.mean()) < 0.003
     assert quiet.tokens == ("COARSE",)
@@ -144,19 +149,19 @@ def test_the_bar_is_five_millimetres_long_and_the_outline_hides_no_calcium(spaci
     mask = np.zeros((size, size), bool)
     mask[size // 2 :, : size // 3] = True
     flat = np.full((size, size), 0.4, np.float32)
-    plain, outlined = (training_simulator.paint(flat, spacing, shown) for shown in (None, mask))
+    plain, outlined = (painting.paint(flat, spacing, shown) for shown in (None, mask))
     times = len(plain) // size
     white = np.flatnonzero((plain == 255).all(axis=2).any(axis=0))
-    assert (white[-1] - white[0]) / times * spacing == pytest.approx(training_simulator.BAR_MM, abs=0.3)
+    assert (white[-1] - white[0]) / times * spacing == pytest.approx(painting.BAR_MM, abs=0.3)
     changed = (plain != outlined).any(axis=2)
     assert changed.any() and not changed[np.kron(mask, np.ones((times, times), bool))].any()
 
 
 def test_a_model_is_asked_and_its_answers_are_shown(demo, places, monkeypatch):
-    monkeypatch.setattr(training_work, "TILES", 24)
+    monkeypatch.setattr(process, "TILES", 24)
     at = open_page(PAGE, show="Answers")
     assert "has not been asked yet" in words(at) and not charts(at)
-    place = training_work.answers_place(read_run(config.SHIPPED_MODEL), None, 0)
+    place = process.predictions_folder(read_run(config.SHIPPED_MODEL), None, 0)
     examples_of_simulated(read_model(), place, count=24)
     at = open_page(PAGE, show="Answers")
     confusion, calibration = charts(at)
@@ -171,7 +176,7 @@ def test_a_model_is_asked_and_its_answers_are_shown(demo, places, monkeypatch):
 def test_a_model_that_cannot_be_asked_says_why(places):
     folder = write_run(places, "cardonly")
     with pytest.raises(LemonsError, match="weights are missing"):
-        training_work.ask_model(read_run(folder), None, places / "out", lambda fraction, text: None)
+        process.predict_examples(read_run(folder), None, places / "out", progress=no_progress)
 
 
 def wait_for(what, seconds: float = 120) -> None:
@@ -188,7 +193,7 @@ def test_a_run_is_started_watched_stopped_and_resumed(demo, places):
     try:
         assert "running" in words(at) and "Stop" in labels(at) and "Start training" not in labels(at)
         with pytest.raises(LemonsError, match="going on"):
-            training_work.start_run(RunRequest())
+            process.start_run(RunRequest())
         at = open_page(PAGE, show="Train")
         assert "Stop" in labels(at), "another visit finds the same run"
         wait_for(lambda: read_run(folder).record.get("step") or read_run(folder).state != "running")
@@ -203,7 +208,7 @@ def test_a_run_is_started_watched_stopped_and_resumed(demo, places):
         wait_for(lambda: read_run(folder).record.get("step", 0) > steps or read_run(folder).state != "running")
         assert read_run(folder).state == "running", log_of(read_run(folder))
     finally:
-        training_work.stop_run(read_run(folder))
+        process.stop_run(read_run(folder))
         wait_for(lambda: read_run(folder).state != "running")
 
 

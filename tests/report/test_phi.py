@@ -19,7 +19,7 @@ from lemons_core.images import read_image
 from lemons_core.report import page as paper
 from lemons_core.report import regions_csv, report_pdf, result_json
 from lemons_core.simulate.crop import simulate_crop
-from lemons_core.vision.detect.analysis import answer_for
+from lemons_core.vision.detect.analysis import analyse_picture
 from lemons_core.vision.network.weights import read_model
 
 # Every planted value holds one of these; the digits stand for dates, numbers and UIDs.
@@ -109,16 +109,16 @@ def traces(data: bytes) -> list[str]:
 def test_downloads_of_one_scan(planted, monkeypatch, caplog, capfd):
     model = read_model()
     with caplog.at_level(logging.DEBUG):
-        answer = answer_for(read_image(planted, name="Quittenbaum_Zitronella.dcm"), model=model)
-        rest = {"crop": answer.crop, "warnings": answer.warnings}
-        heat = np.zeros(answer.picture.pixels.shape, np.float32)
+        picture = read_image(planted, name="Quittenbaum_Zitronella.dcm")
+        analysis = analyse_picture(picture, model=model)
+        heat = np.zeros(picture.pixels.shape, np.float32)
         made = [
-            report_pdf(answer.picture, answer.scan, model.card, heat=heat, **rest),
-            result_json(answer.picture, answer.scan, model.card, **rest),
-            regions_csv(answer.scan),
+            report_pdf(analysis, picture.pixels, model.card, heat=heat),
+            result_json(analysis, model.card),
+            regions_csv(analysis, model.card),
         ]
         monkeypatch.setattr(paper, "find_spec", lambda name: None)  # letters that can be sought
-        made.append(report_pdf(answer.picture, answer.scan, model.card, **rest))
+        made.append(report_pdf(analysis, picture.pixels, model.card))
     assert "scan 1" in " ".join(pdf_pages(made[-1]))
     assert not [traces(pdf_streams(data)) for data in made if traces(pdf_streams(data))]
     assert not traces(caplog.text.encode())
@@ -130,8 +130,8 @@ def test_dicom_of_one_scan(planted):
     from lemons_core.report.dicom import dicom_files
 
     model = read_model()
-    answer = answer_for(read_image(planted), model=model)
-    for data in dicom_files(answer.picture, answer.scan, model.card).values():
+    picture = read_image(planted)
+    for data in dicom_files(analyse_picture(picture, model=model), picture.pixels, model.card).values():
         assert not traces(data)
         assert "Quittenbaum" not in str(pydicom.dcmread(io.BytesIO(data)))
 
@@ -155,7 +155,7 @@ def test_a_run_over_a_folder(planted, tmp_path, own_temporary, capfd, caplog, mo
     (source / "Quittenbaum.dcm").write_bytes(planted)
     (source / "Zitronella.dcm").write_bytes(planted[: len(planted) // 2])  # damaged: its message must not tell either
     out = tmp_path / "out"
-    folders = [word for kind in ("report", "dicom", "heatmap") for word in (f"--{kind}", str(out / kind))]
+    folders = [word for kind in ("report", "dicom", "heatmap", "boxes") for word in (f"--{kind}", str(out / kind))]
     with caplog.at_level(logging.DEBUG):
         status = main(["predict", str(source), "--out", str(out / "results.csv"), *folders])
     assert status == 1, "one file was damaged"

@@ -10,16 +10,17 @@ import sys
 import numpy as np
 import pydicom
 import pytest
-from support.report import CARD, pdf_pages, picture, region, result
+from support.report import CARD, analysis, pdf_pages, picture, refusal, region, result
 
 from lemons_core.base import config
 from lemons_core.base.errors import LemonsError
 from lemons_core.report import page as paper
 from lemons_core.report import regions_csv, report_pdf, result_json, write_report
-from lemons_core.report.pictures import cut_around, fit, mark
-from lemons_core.vision.detect.classify import CropResult
+from lemons_core.report.pictures import cut_around, draw_boxes, fit
+from lemons_core.vision.record.findings import CropResult
 
 TWO = result(region(100, 50, 60, 40), region(400, 300, 20, 90, score=0.4, top="vascular", abstained=True))
+PIXELS = picture().pixels
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def latin(monkeypatch):
 
 
 def test_every_page_says_what_it_is_and_what_the_model_saw(latin):
-    pages = pdf_pages(report_pdf(picture(), TWO, CARD, heat=np.zeros((600, 400), np.float32)))
+    pages = pdf_pages(report_pdf(analysis(TWO), PIXELS, CARD, heat=np.zeros((600, 400), np.float32)))
     assert len(pages) >= 2
     for number, page in enumerate(pages, start=1):
         assert config.NOTICE in page
@@ -38,7 +39,7 @@ def test_every_page_says_what_it_is_and_what_the_model_saw(latin):
 
 
 def test_the_report_holds_answer_regions_spacing_card_and_warnings(latin):
-    text = " ".join(pdf_pages(report_pdf(picture(), TWO, CARD, warnings=["Lossy compression."])))
+    text = " ".join(pdf_pages(report_pdf(analysis(TWO, warnings=["Lossy compression."]), PIXELS, CARD)))
     for word in ("90%", "2 regions: 1 micro, 1 not sure", "3.2 mm", "100, 50", "400, 300", "0.070 mm", "scan 1"):
         assert word in text, word
     for word in ("ImagerPixelSpacing", "Lossy compression.", "test-model", "1,234 simulated", "0.912 (0.881-0.934)"):
@@ -49,32 +50,32 @@ def test_the_report_holds_answer_regions_spacing_card_and_warnings(latin):
 
 def test_a_crop_is_answered_as_one_piece(latin):
     crop = CropResult(0.83, {"amorphous": 0.1, "macro": 0.66, "micro": 0.2, "vascular": 0.05}, "macro", malignancy=0.31)
-    text = " ".join(pdf_pages(report_pdf(picture(), result(kind="crop", score=0.2), CARD, crop=crop)))
+    text = " ".join(pdf_pages(report_pdf(analysis(result(kind="crop", score=0.2), crop=crop), PIXELS, CARD)))
     for word in ("83%", "most probably macro", "66%", "malignancy", "31%", "No region"):
         assert word in text, word
 
 
 def test_a_refused_picture_gets_its_reason_and_no_figures(latin):
-    text = " ".join(pdf_pages(report_pdf(picture(), None, CARD, refused="This is a colour picture.")))
+    text = " ".join(pdf_pages(report_pdf(refusal("This is a colour picture."), PIXELS, CARD)))
     assert "Refused: This is a colour picture." in text
     assert "%" not in text.replace("95% interval", "")
-    anyway = " ".join(pdf_pages(report_pdf(picture(), TWO, CARD, refused="This is a colour picture.")))
-    assert "Refused" in anyway
-    assert "90%" in anyway
+    forced = " ".join(pdf_pages(report_pdf(analysis(TWO, forced="This is a colour picture."), PIXELS, CARD)))
+    assert "Refused" in forced
+    assert "90%" in forced
 
 
 @pytest.mark.parametrize("name", ["Žluťoučký kůň", "Ωμέγα", "λ → 7", "plain"])
 def test_any_title_is_printed(name, caplog, monkeypatch):
     with caplog.at_level(logging.WARNING):
-        assert report_pdf(picture(), TWO, CARD, name=name).startswith(b"%PDF")
+        assert report_pdf(analysis(TWO), PIXELS, CARD, name=name).startswith(b"%PDF")
     assert not caplog.records, "DejaVu has these letters"
     monkeypatch.setattr(paper, "find_spec", lambda module: None)
-    assert report_pdf(picture(), TWO, CARD, name=name).startswith(b"%PDF")
+    assert report_pdf(analysis(TWO), PIXELS, CARD, name=name).startswith(b"%PDF")
 
 
 def test_forty_regions_break_over_pages(latin):
     many = result(*(region(10 * n, 5 * n, 9, 9, score=1 - n / 50) for n in range(40)))
-    pages = pdf_pages(report_pdf(picture(), many, CARD, heat=np.zeros((600, 400), np.float32)))
+    pages = pdf_pages(report_pdf(analysis(many), PIXELS, CARD, heat=np.zeros((600, 400), np.float32)))
     assert "390, 195" in " ".join(pages)
     assert sum("Group" in page and "Row, column" in page for page in pages) >= 1
     assert all(config.NOTICE in page for page in pages)
@@ -82,8 +83,8 @@ def test_forty_regions_break_over_pages(latin):
 
 def test_a_report_is_whole_or_not_there(tmp_path):
     path = tmp_path / "new" / "report.pdf"
-    write_report(path, picture(), TWO, CARD)
-    write_report(path, picture(), TWO, CARD, name="again")
+    write_report(path, analysis(TWO), PIXELS, CARD)
+    write_report(path, analysis(TWO), PIXELS, CARD, name="again")
     assert [file.name for file in path.parent.iterdir()] == ["report.pdf"]
     assert path.read_bytes().rstrip().endswith(b"%%EOF")
 
@@ -98,7 +99,7 @@ def test_what_is_shown_of_a_region_holds_it_and_stays_in_the_picture(box):
 
 def test_marks_lie_around_the_box_and_leave_its_inside_alone():
     grey = np.full((600, 400), 100, np.uint8)
-    marked = mark(grey, TWO.regions)
+    marked = draw_boxes(grey, TWO.detections)
     assert (marked[100:160, 50:90] == 100).all(), "the finding itself stays as it is"
     assert (marked[99, 50:90] != 100).any()
     small = fit(grey, 150)
@@ -107,11 +108,11 @@ def test_marks_lie_around_the_box_and_leave_its_inside_alone():
 
 
 def test_json_and_csv_hold_the_same_boxes():
-    found = json.loads(result_json(picture(), TWO, CARD, warnings=["w"]))
+    found = json.loads(result_json(analysis(TWO, warnings=["w"]), CARD))
     assert (found["file"], found["calcification"], found["refused"]) == ("scan 1", 0.9, None)
     assert (found["width"], found["height"], found["spacing_mm"], found["spacing_source"]) == (400, 600, 0.07, "given")
     assert (found["top"], found["probabilities"]["vascular"]) == ("micro", 0.28), "the highest of any region: 0.4 x 0.7"
-    rows = list(csv.DictReader(io.StringIO(regions_csv(TWO).decode())))
+    rows = list(csv.DictReader(io.StringIO(regions_csv(analysis(TWO), CARD).decode())))
     for row, box in zip(rows, found["regions"], strict=True):
         assert [int(row[name]) for name in ("row", "col", "height", "width", "spots")] == [
             box[name] for name in ("row", "col", "height", "width", "spots")
@@ -122,11 +123,11 @@ def test_json_and_csv_hold_the_same_boxes():
 
 
 def test_a_refused_picture_has_no_probabilities():
-    found = json.loads(result_json(picture(), None, CARD, refused="no mammogram"))
+    found = json.loads(result_json(refusal("no mammogram"), CARD))
     assert found["refused"] == "no mammogram"
     assert [found[name] for name in ("calcification", "probabilities", "top", "abstained")] == [None] * 4
     assert found["regions"] == []
-    assert regions_csv(None).decode().count("\n") == 1
+    assert regions_csv(refusal("no mammogram"), CARD).decode().count("\n") == 1
 
 
 def walk(item, path=(1,)):
@@ -148,7 +149,7 @@ def written():
 
     def write(found, **changes):
         shown = picture(laterality=Laterality.R, view=View.MLO, **changes)
-        files = dicom_files(shown, found, CARD)
+        files = dicom_files(analysis(found, shown), shown.pixels, CARD)
         assert list(files) == ["overlay.dcm", "cad-sr.dcm"]
         return (*(pydicom.dcmread(io.BytesIO(data)) for data in files.values()), shown)
 
@@ -198,7 +199,7 @@ def test_the_cad_report_names_every_region_at_its_place(written):
     ]
     findings = [item for item in items.values() if meaning(item) == "Single Image Finding"]
     assert [item.ConceptCodeSequence[0].CodeMeaning for item in findings] == ["Calcification Cluster"] * 2
-    for finding, known in zip(findings, TWO.regions, strict=True):
+    for finding, known in zip(findings, TWO.detections, strict=True):
         about = {meaning(item): item for item in finding.ContentSequence}
         corners = np.array(about["Outline"].GraphicData).reshape(-1, 2)
         assert corners.min(0).tolist() == [known.col, known.row]
@@ -224,7 +225,7 @@ def test_every_reference_in_the_cad_report_leads_to_the_capture(written):
     items = dict(walk(report))
     places = [tuple(item.ReferencedContentItemIdentifier) for item in items.values()
               if "ReferencedContentItemIdentifier" in item]  # fmt: skip
-    assert len(places) == 2 * len(TWO.regions) + 1, "two shapes a region, and what the detection looked at"
+    assert len(places) == 2 * len(TWO.detections) + 1, "two shapes a region, and what the detection looked at"
     for place in places:
         image = items[place]
         assert image.ValueType == "IMAGE"
@@ -253,4 +254,4 @@ def test_without_highdicom_the_message_says_how_to_install_it(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "highdicom", None)
     with pytest.raises(LemonsError, match=re.escape("pip install highdicom==")):
-        dicom_files(picture(), TWO, CARD)
+        dicom_files(analysis(TWO), PIXELS, CARD)

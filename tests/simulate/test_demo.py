@@ -12,10 +12,10 @@ import pytest
 from lemons_core.base.errors import DataError
 from lemons_core.dataset.cases import read_cases
 from lemons_core.dataset.collection import MARKER, read_demo_marker
-from lemons_core.simulate.demo import demo, shots
+from lemons_core.simulate.demo import shots, write
 from lemons_core.simulate.demo.casetable import simulate_rows
-from lemons_core.simulate.demo.demo import write_demo
 from lemons_core.simulate.demo.published import DISTRIBUTIONS, ROWS, TOKENS
+from lemons_core.simulate.demo.write import write_demo
 
 IMAGES = 4
 
@@ -221,7 +221,7 @@ def test_a_set_that_another_process_finished_first_stays(root, tmp_path):
     for folder, name in ((mine, "slow"), (theirs, "fast")):
         folder.mkdir()
         (folder / MARKER).write_text(json.dumps({**wanted, "who": name}))
-    demo._put_in_place(mine, theirs, {key: wanted[key] for key in ("seed", "images", "version", "recipe")})
+    write._rename_to(mine, theirs, {key: wanted[key] for key in ("seed", "images", "version", "recipe")})
     assert read_demo_marker(theirs)["who"] == "fast"
 
 

@@ -8,7 +8,7 @@ from lemons_core.base.errors import DataError
 from lemons_core.base.terms import DISTRIBUTION, MORPHOLOGY
 from lemons_core.simulate import Lesion, simulate_crop, simulate_view
 from lemons_core.simulate.measure import measure_peaks
-from lemons_core.simulate.parameters import CALCIUM, parameter_table
+from lemons_core.simulate.parameters import CALCIUM, DIGITAL, FILM, GLAND_SHARE, TISSUE, VIEW
 from lemons_core.simulate.tissue import power_noise
 
 
@@ -166,9 +166,9 @@ def test_unknown_words_are_refused(wrong):
 
 
 def test_every_parameter_has_a_unit_range():
-    rows = parameter_table()
-    assert {r["part"] for r in rows} >= set(MORPHOLOGY)
-    assert all(r["low"] <= r["high"] for r in rows)
+    ranges = [r for table in (TISSUE, GLAND_SHARE, FILM, VIEW, DIGITAL, *CALCIUM.values()) for r in table.values()]
+    assert set(CALCIUM) >= set(MORPHOLOGY)
+    assert all(r.low <= r.high for r in ranges)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 The pictures come from a demo set. Faults that it does not carry by itself are added here, the same in every layout:
 a file cut short, a series that no row names, pixels that occur twice, a mask with two areas, a view and a region that
-are missing, an empty series description. File names and their order tell nothing.
+are missing, an empty series description. File names and their order mean nothing.
 """
 
 import copy
@@ -82,10 +82,10 @@ def write_tcia(out: Path, demo: Path, shots: list[Shot]) -> None:
         first = own[0].ds
         study = f"08-29-2017-DDSM-NA-{first.StudyInstanceUID[-5:]}"
         series = f"1.000000-{own[0].kind} images-{folder[-5:]}"
-        place = root / "CBIS-DDSM" / str(first.PatientID) / study / series
-        place.mkdir(parents=True)
+        target = root / "CBIS-DDSM" / str(first.PatientID) / study / series
+        target.mkdir(parents=True)
         for shot in own:
-            (place / f"1-{shot.ds.InstanceNumber}.dcm").write_bytes(_dicom(shot))
+            (target / f"1-{shot.ds.InstanceNumber}.dcm").write_bytes(_dicom(shot))
     (root / "metadata.csv").write_text("Series UID,Collection\n")
     shutil.copytree(demo / "csv", out / "csv")
 
@@ -93,22 +93,22 @@ def write_tcia(out: Path, demo: Path, shots: list[Shot]) -> None:
 def write_tcia_utils(out: Path, demo: Path, shots: list[Shot]) -> None:
     """tcia_utils: a folder a series."""
     for folder, own in _by_series(shots):
-        place = out / "tciaDownload" / folder
-        place.mkdir(parents=True)
+        target = out / "tciaDownload" / folder
+        target.mkdir(parents=True)
         for shot in own:
-            (place / f"1-{shot.ds.InstanceNumber}.dcm").write_bytes(_dicom(shot))
+            (target / f"1-{shot.ds.InstanceNumber}.dcm").write_bytes(_dicom(shot))
     shutil.copytree(demo / "csv", out / "csv")
 
 
 def write_idc(out: Path, demo: Path, shots: list[Shot]) -> None:
-    """idc-index: names that tell no order; and a copy of the tables that writes N/A."""
+    """idc-index: names without an order; and a copy of the tables that writes N/A."""
     chance = random.Random(0)
     for folder, own in _by_series(shots):
         first = own[0].ds
-        place = out / "cbis_ddsm" / str(first.PatientID) / str(first.StudyInstanceUID) / f"MG_{folder}"
-        place.mkdir(parents=True)
+        target = out / "cbis_ddsm" / str(first.PatientID) / str(first.StudyInstanceUID) / f"MG_{folder}"
+        target.mkdir(parents=True)
         for shot in own:
-            (place / f"{uuid.UUID(int=chance.getrandbits(128))}.dcm").write_bytes(_dicom(shot))
+            (target / f"{uuid.UUID(int=chance.getrandbits(128))}.dcm").write_bytes(_dicom(shot))
     _copy_tables(demo, out, lambda text: text.replace(",NA,", ",N/A,").replace(",NA,", ",N/A,"))
 
 
@@ -117,16 +117,16 @@ def write_kaggle(out: Path, demo: Path, shots: list[Shot]) -> None:
     chance = random.Random(1)
     rows = []
     for folder, own in _by_series(shots):
-        place = out / "jpeg" / folder
-        place.mkdir(parents=True)
+        target = out / "jpeg" / folder
+        target.mkdir(parents=True)
         for shot, number in zip(own, chance.sample(range(10, 300), len(own)), strict=True):
-            (place / f"1-{number}.jpg").write_bytes(_jpeg(shot))
-            told = {name: str(shot.ds.get(name, "")) for name in INFO_COLUMNS}
-            told |= {
+            (target / f"1-{number}.jpg").write_bytes(_jpeg(shot))
+            row = {name: str(shot.ds.get(name, "")) for name in INFO_COLUMNS}
+            row |= {
                 "file_path": f"CBIS-DDSM/dicom/{folder}/1-{number}.dcm",
                 "image_path": f"CBIS-DDSM/jpeg/{folder}/1-{number}.jpg",
             }
-            rows.append(told)
+            rows.append(row)
     chance.shuffle(rows)
     _copy_tables(demo, out, lambda text: text)
     with (out / "csv" / "dicom_info.csv").open("w", newline="") as file:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from lemons_core.dataset.cases import read_cases
-from lemons_core.simulate.demo.demo import write_demo
+from lemons_core.simulate.demo.write import write_demo
 
 KEYS = {
     "model", "features", "protocol", "subset", "unit", "n", "auc", "average_precision", "accuracy", "sensitivity",

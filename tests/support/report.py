@@ -7,8 +7,10 @@ import numpy as np
 
 from lemons_core.base.terms import GROUPS
 from lemons_core.images import Picture
-from lemons_core.vision.detect.detector import Detection, DetectionResult
+from lemons_core.images.info import info_of
+from lemons_core.mammogram import Spacing
 from lemons_core.vision.record.card import ModelCard
+from lemons_core.vision.record.findings import Analysis, Detection, DetectionResult, Refusal
 
 CARD = ModelCard(
     name="test-model",
@@ -47,12 +49,20 @@ def picture(height=600, width=400, **changes) -> Picture:
 
 def region(row, col, height, width, *, score=0.8, top="micro", abstained=False, malignancy=None) -> Detection:
     groups = {str(group): 0.7 if group == top else 0.1 for group in GROUPS}
-    places = np.array([[row, col], [row + height - 1, col + width - 1]])
-    return Detection(row, col, height, width, score, 2, 3.25, groups, top, abstained, malignancy, places)
+    specks = np.array([[row, col], [row + height - 1, col + width - 1]])
+    return Detection(row, col, height, width, score, 2, 3.25, groups, top, abstained, malignancy, specks)
 
 
-def result(*regions, kind="view", score=0.9, source="given", shape=(600, 400)) -> DetectionResult:
-    return DetectionResult(score, tuple(regions), kind, 0.07, source, np.ones(shape, bool))
+def result(*regions, kind="view", score=0.9, source="given") -> DetectionResult:
+    return DetectionResult(score, tuple(regions), kind, Spacing(0.07, source))
+
+
+def analysis(found: DetectionResult, of: Picture | None = None, *, warnings=(), crop=None, forced=None) -> Analysis:
+    return Analysis(info_of(of or picture()), found, crop, tuple(warnings), forced)
+
+
+def refusal(reason: str, of: Picture | None = None) -> Refusal:
+    return Refusal(info_of(of or picture()), reason)
 
 
 def pdf_streams(data: bytes) -> bytes:

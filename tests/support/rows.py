@@ -1,4 +1,4 @@
-"""Rows of a case-description CSV, made up, and the file that they stand in."""
+"""Rows of a case-description CSV, made up, and the file that holds them."""
 
 import csv
 import io

@@ -15,7 +15,8 @@ from lemons_core.cli import main
 from lemons_core.images import write_png
 from lemons_core.images.find import find_images
 from lemons_core.simulate.crop import simulate_crop
-from lemons_core.vision.detect.batch import Asked, predict_many
+from lemons_core.vision.detect.batch import predict_many
+from lemons_core.vision.record.findings import AnalysisOptions
 
 
 @pytest.fixture(scope="module")
@@ -110,13 +111,13 @@ def test_what_changed_is_done_again(folder, tmp_path):
     os.utime(files[0], (1, 1))
     predict_many(files, journal=journal, progress=told)
     assert len(told.words) == 3, "a file of another date"
-    predict_many(files, journal=journal, asked=Asked(min_score=0.9), progress=told)
+    predict_many(files, journal=journal, options=AnalysisOptions(min_score=0.9), progress=told)
     assert len(told.words) == 5, "asked for other regions"
     lines = [json.loads(line) for line in journal.read_text().splitlines()]
     for line in lines:
         line["mark"]["sha256"] = "of another model"
     journal.write_text("\n".join(map(json.dumps, lines)))
-    predict_many(files, journal=journal, asked=Asked(min_score=0.9), progress=told)
+    predict_many(files, journal=journal, options=AnalysisOptions(min_score=0.9), progress=told)
     assert len(told.words) == 7, "another model"
 
 
@@ -151,7 +152,7 @@ def test_a_colour_photograph_is_refused_unless_one_goes_on_anyhow(tmp_path):
     (record,) = predict_many([file])
     assert "colour" in record["refused"]
     assert (record["probabilities"], record["calcification"], record["regions"]) == (None, None, [])
-    (record,) = predict_many([file], asked=Asked(anyway=True))
+    (record,) = predict_many([file], options=AnalysisOptions(force=True))
     assert "colour" in record["refused"], "it stays marked"
     assert set(record["probabilities"]) == {"amorphous", "macro", "micro", "vascular"}
 

@@ -1,11 +1,15 @@
 """Temperature and abstain band on data whose right answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import expit
 
 from lemons_core.metrics.binary import ece
-from lemons_core.vision.evaluate.calibrate import calibrate, calibrated
+from lemons_core.vision.evaluate.calibrate import calibrate
+from lemons_core.vision.network.probabilities import abstains, calibrated
+from lemons_core.vision.tiles.constants import EMPTY_CARD
 
 
 def honest(n: int = 4000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -15,12 +19,17 @@ def honest(n: int = 4000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return logits, (rng.random((n, 1)) < expit(logits)).astype(float)
 
 
+def of_micro(logits: np.ndarray, temperature: dict[str, float]) -> np.ndarray:
+    """(n,) probabilities of a model with this one label."""
+    return calibrated(logits, replace(EMPTY_CARD, labels=("micro",), temperature=temperature))[:, 0]
+
+
 @pytest.mark.parametrize("boast", [0.5, 1.0, 2.5])
 def test_the_temperature_undoes_how_much_a_network_boasts(boast: float) -> None:
     logits, targets = honest()
     found = calibrate(logits * boast, targets, ["micro"]).temperature
     assert found["micro"] == pytest.approx(boast, rel=0.1)
-    assert ece(targets[:, 0], calibrated(logits * boast, ["micro"], found)[:, 0]) < 0.03
+    assert ece(targets[:, 0], of_micro(logits * boast, found)) < 0.03
 
 
 def test_what_is_not_known_takes_no_part() -> None:
@@ -42,7 +51,7 @@ def test_outside_the_band_answers_are_wrong_at_most_as_often_as_stated() -> None
     logits, targets = honest()
     found = calibrate(logits, targets, ["micro"], error=0.1)
     low, high = found.abstain["micro"]
-    p, y = calibrated(logits, ["micro"], found.temperature)[:, 0], targets[:, 0]
+    p, y = of_micro(logits, found.temperature), targets[:, 0]
     assert 0 < low < 0.5 < high < 1
     assert (y[p < low] == 1).mean() <= 0.1 and (y[p > high] == 0).mean() <= 0.1
     # Narrowest: a band that is a little smaller on either side is wrong too often.
@@ -71,3 +80,12 @@ def test_each_label_has_its_own() -> None:
     found = calibrate(both, np.concatenate([targets, targets], axis=1), ["micro", "macro"])
     assert found.temperature["micro"] == pytest.approx(2, rel=0.1)
     assert list(found.abstain) == ["micro"]
+
+
+def test_no_answer_is_given_where_any_calcium_or_the_top_group_lies_in_its_band() -> None:
+    card = replace(EMPTY_CARD, abstain={"calcification": [0.4, 0.6], "macro": [0.45, 0.55]})
+    p = np.array(
+        [[0.9, 0.1, 0.55, 0.1, 0.1], [0.9, 0.1, 0.5, 0.6, 0.1], [0.6, 0.1, 0.9, 0.1, 0.1], [0.9, 0.1, 0.9, 0.1, 0]]
+    )
+    assert abstains(p, card).tolist() == [True, False, True, False]
+    assert not abstains(p, EMPTY_CARD).any(), "without a band every probability is an answer"

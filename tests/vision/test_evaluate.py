@@ -16,9 +16,9 @@ from lemons_core.cli import main
 from lemons_core.simulate.crop import simulate_crop
 from lemons_core.vision.detect.classify import predict_crop
 from lemons_core.vision.evaluate.evaluate import Examples, evaluate, score_examples, simulated_examples, write_metrics
-from lemons_core.vision.network.model import LABELS, MALIGNANCY, build_network
+from lemons_core.vision.network.model import LABELS, build_network
 from lemons_core.vision.network.weights import read_model, write_model
-from lemons_core.vision.record.card import read_card
+from lemons_core.vision.record.card import MALIGNANCY, read_card
 from lemons_core.vision.tiles.constants import EMPTY_CARD
 from lemons_core.vision.tiles.data import SimulatedTiles, held_out_tiles
 

@@ -13,18 +13,18 @@ from lemons_core.base.errors import ImageError, ModelError
 from lemons_core.simulate.crop import simulate_crop
 from lemons_core.vision.detect import gradcam
 from lemons_core.vision.detect.classify import predict_crop
-from lemons_core.vision.detect.detector import Detection
 from lemons_core.vision.detect.gradcam import (
     LAYERS,
     explain_crop,
-    explain_region,
+    explain_detection,
     heat_inside,
     randomisation_similarity,
 )
 from lemons_core.vision.network.model import build_network
-from lemons_core.vision.network.preprocess import prepare
+from lemons_core.vision.network.preprocess import normalise_image
 from lemons_core.vision.network.weights import read_model, write_model
 from lemons_core.vision.record.card import read_card
+from lemons_core.vision.record.findings import Detection
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_a_heat_map_fits_its_picture_and_leaves_the_network_as_it_was(model, cro
 def test_the_map_is_that_of_pytorch_grad_cam(model, crop, layer, target):
     package = pytest.importorskip("pytorch_grad_cam")
     targets = pytest.importorskip("pytorch_grad_cam.utils.model_targets")
-    inputs = prepare(crop, spacing_mm=0.1, card=model.card)
+    inputs = normalise_image(crop, 0.1, model.card).to_input()
     network = build_network()
     network.load_state_dict(model.network.state_dict())
     block = {"stage 2": network.layer2, "stage 3": network.layer3, "stage 4": network.layer4}[layer][-1]
@@ -82,7 +82,7 @@ def test_the_map_is_that_of_pytorch_grad_cam(model, crop, layer, target):
 def test_a_region_is_explained_in_its_place(model, crop):
     view = np.random.default_rng(0).random((900, 700), dtype=np.float32) * 0.1 + 0.3
     view[600:800, 100:300] += crop - crop.mean()
-    found = explain_region(view.clip(0, 1), region(620, 120, 160, 150), spacing_mm=0.1, target="micro", model=model)
+    found = explain_detection(view.clip(0, 1), region(620, 120, 160, 150), spacing_mm=0.1, target="micro", model=model)
     assert found.box == (540, 40, 320, 310), "8 mm around the box"
     assert found.heat.shape == (320, 310)
     full = found.on(view.shape)
@@ -98,7 +98,7 @@ def test_a_region_is_explained_in_its_place(model, crop):
     [
         ((0, 0, 10, 10), 0.1, (0, 0, 90, 90)),
         ((990, 1990, 10, 10), 0.05, (830, 1830, 170, 170)),
-        ((500, 500, 10, 10), None, (340, 340, 330, 330)),
+        ((500, 500, 10, 10), 0.05, (340, 340, 330, 330)),
     ],
 )
 def test_the_window_stays_within_the_picture(box, spacing, window):
@@ -136,16 +136,17 @@ def test_heat_maps_and_predictions_at_the_same_time_give_each_its_own_answer(mod
 def test_the_map_changes_when_the_shipped_model_forgets_and_the_model_itself_does_not(crop):
     shipped = read_model()
     before = {name: value.clone() for name, value in shipped.network.state_dict().items()}
-    box = (0, 0, *crop.shape)
-    found = randomisation_similarity(crop, box, spacing_mm=0.1, target="calcification")
+    explained = explain_crop(crop, spacing_mm=0.1, target="calcification")
+    found = randomisation_similarity(crop, explained)
     assert -1 <= found < 0.8
-    assert found == randomisation_similarity(crop, box, spacing_mm=0.1, target="calcification"), "seeded"
+    assert found == randomisation_similarity(crop, explained), "seeded"
     assert all(torch.equal(before[name], value) for name, value in shipped.network.state_dict().items())
 
 
 def test_a_map_that_learned_nothing_looks_the_same_when_it_forgets(model, crop, monkeypatch):
-    monkeypatch.setattr(gradcam, "_drawn_anew", lambda late, generator: late)
-    assert randomisation_similarity(crop, (0, 0, *crop.shape), spacing_mm=0.1, target="micro", model=model) == 1
+    monkeypatch.setattr(gradcam, "_randomised", lambda late, generator: late)
+    explained = explain_crop(crop, spacing_mm=0.1, target="micro", model=model)
+    assert randomisation_similarity(crop, explained, model=model) == 1
 
 
 def test_share_of_heat_inside_a_mask():

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from lemons_core.base.errors import ImageError, ModelError
+from lemons_core.mammogram import film_if_unknown
 from lemons_core.simulate.crop import simulate_crop
 from lemons_core.vision.detect.classify import predict_crop
 from lemons_core.vision.network.model import LABELS, build_network, pool
@@ -35,7 +36,7 @@ def crop():
 def test_resampling_honours_the_spacing_and_its_limits():
     pixels = np.random.default_rng(0).random((400, 300), dtype=np.float32)
     assert resample(pixels, 0.05, 0.1).shape == (200, 150)
-    assert resample(pixels, None, 0.1).shape == (200, 150), "unknown spacing is taken as film"
+    assert resample(pixels, film_if_unknown(None), 0.1).shape == (200, 150), "unknown spacing is taken as film"
     assert resample(pixels, 0.2, 0.1).shape == (800, 600)
     assert min(resample(pixels[:20, :300], 0.05, 0.1).shape) >= 64
     assert resample(np.zeros((3000, 5000), np.float32), 0.2, 0.1).size <= MOST_PIXELS * 1.01

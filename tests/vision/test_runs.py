@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+import torch
 
 from lemons_core.base import config
 from lemons_core.vision.record.card import read_card, write_card
@@ -16,7 +17,7 @@ from lemons_core.vision.record.predictions import (
     PredictionSet,
     confusion,
     read_predictions,
-    said,
+    top_name,
     write_predictions,
 )
 from lemons_core.vision.record.runs import (
@@ -29,6 +30,7 @@ from lemons_core.vision.record.runs import (
     read_run,
     recipe_differences,
 )
+from lemons_core.vision.train.checkpoint import CHECKPOINT_NAME, RunFolder, TrainState
 
 RECIPE = {"epochs": 4, "batch": 32, "learning_rate": 0.001, "tiles": 256}
 
@@ -166,7 +168,7 @@ def test_recipes_differ_in_what_differs_only(write):
     assert recipe_differences([one]) == {}
 
 
-def test_answers_come_back_as_they_were_written_and_are_counted(tmp_path):
+def test_predictions_come_back_as_they_were_written_and_are_counted(tmp_path):
     labels = ["calcification", *NAMES[1:]]
     targets = np.array([[0, 0, 0, 0, 0], [1, 0, 0, 1, 0], [1, np.nan, 1, 1, 0]])
     p = np.array([[0.2, 0.9, 0.1, 0.1, 0.1], [0.9, 0.1, 0.6, 0.3, 0.1], [0.8, 0.2, 0.3, 0.4, 0.1]])
@@ -175,10 +177,26 @@ def test_answers_come_back_as_they_were_written_and_are_counted(tmp_path):
     )
     back = read_predictions(tmp_path)
     np.testing.assert_array_equal(back.targets, targets)
-    assert said(back.probabilities_of(0)) == "none", "whatever a group says, below one half there is none"
+    assert top_name(back.probabilities_of(0)) == "none", "whatever a group says, below one half there is none"
     assert back.reference_of(2) == ["macro", "micro"]
     assert [len(part) for part in back.known("amorphous")] == [2, 2], "what is not known is not counted"
     counts = confusion(back)
     assert counts.sum() == 2 and counts[0, 0] == 1 and counts[NAMES.index("micro"), NAMES.index("macro")] == 1
     (tmp_path / "answers.json").write_text('{"labels": []}')
     assert read_predictions(tmp_path) is None
+
+
+def test_a_run_folder_and_a_card_of_the_first_version_still_load(write):
+    old = {"state": "stopped", "epoch": 1, "step": 2, "steps": 8, "best_epoch": 1, "started": "2026-01-02T03:04:05"}
+    folder = write("first", old, epochs=1, launch={"arguments": ["train", "--out", "first"], "pid": 2**22 + 1})
+    held = json.loads((config.SHIPPED_MODEL / "card.json").read_text())
+    held["place_scale"] = held.pop("detection_platt")
+    held["training"]["place_scale"] = held["training"].pop("detection_platt")
+    (folder / "card.json").write_text(json.dumps(held))
+    run = read_run(folder)
+    assert run.state == "stopped" and not run.fault and run.launch["arguments"][0] == "train"
+    assert run.card == read_card(config.SHIPPED_MODEL), "an old name of a field is read as the new one"
+    place = {"epoch": 1, "step": 2, "loss": 1.5, "seconds": 9.0, "best": 0.7, "best_epoch": 1}
+    torch.save({"place": place, "rng": torch.get_rng_state(), "network": {}}, folder / CHECKPOINT_NAME)
+    checkpoint = RunFolder(folder).load()
+    assert TrainState(**checkpoint["state"]) == TrainState(1, 2, 1.5, 9.0, 0.7, 1) and "place" not in checkpoint

@@ -21,20 +21,20 @@ from lemons_core.simulate import simulate_view
 from lemons_core.simulate.crop import simulate_crop
 from lemons_core.vision.detect.classify import predict_crop
 from lemons_core.vision.detect.ood import read_feature_distribution
-from lemons_core.vision.network.model import LABELS, MALIGNANCY
+from lemons_core.vision.network.model import LABELS
 from lemons_core.vision.network.weights import read_model
-from lemons_core.vision.record.card import read_card
+from lemons_core.vision.record.card import MALIGNANCY, read_card
 from lemons_core.vision.record.recipe import Recipe
-from lemons_core.vision.record.runs import read_run
+from lemons_core.vision.record.runs import STOP_NAME, read_run
 from lemons_core.vision.tiles.backgrounds import read_backgrounds, split_backgrounds
 from lemons_core.vision.tiles.constants import EMPTY_CARD
 from lemons_core.vision.tiles.crops import Tile
 from lemons_core.vision.tiles.data import MixedTiles, SimulatedTiles, StoredTiles, target_of
 from lemons_core.vision.train.batches import Batches
-from lemons_core.vision.train.checkpoint import CHECKPOINT_NAME, STOP_NAME, TrainState
+from lemons_core.vision.train.checkpoint import CHECKPOINT_NAME, TrainState
 from lemons_core.vision.train.ddp import ProcessGroup
 from lemons_core.vision.train.open_tiles import open_tiles
-from lemons_core.vision.train.train import _worn_out, train
+from lemons_core.vision.train.train import stops_early, train
 
 RECIPE = Recipe(epochs=2, seed=3, batch=8, tiles=16, init="scratch", workers=0, views=0)
 HOME = Path(__file__).parents[2]
@@ -140,7 +140,7 @@ def test_a_run_that_is_asked_to_stop_does_so_within_its_epoch_and_goes_on_later(
     assert train("simulated", folder, RECIPE, progress=ask) is None
     assert read_run(folder).state == "stopped"
     checkpoint = torch.load(folder / CHECKPOINT_NAME, weights_only=True)
-    assert (checkpoint["place"]["epoch"], checkpoint["place"]["step"]) == (0, 1)
+    assert (checkpoint["state"]["epoch"], checkpoint["state"]["step"]) == (0, 1)
     if way == "file":
         assert train("simulated", folder, RECIPE) is not None
         assert_same_end(folder, undisturbed[0])
@@ -213,9 +213,9 @@ def test_stored_tiles_have_one_size_and_are_seen_anew_each_epoch(tmp_path):
 
 
 def test_early_stopping_counts_epochs_since_the_best():
-    assert not _worn_out(TrainState(epoch=4, best_epoch=3), replace(RECIPE, patience=2))
-    assert _worn_out(TrainState(epoch=5, best_epoch=3), replace(RECIPE, patience=2))
-    assert not _worn_out(TrainState(epoch=50, best_epoch=3), RECIPE), "0 never stops early"
+    assert not stops_early(TrainState(epoch=4, best_epoch=3), replace(RECIPE, patience=2))
+    assert stops_early(TrainState(epoch=5, best_epoch=3), replace(RECIPE, patience=2))
+    assert not stops_early(TrainState(epoch=50, best_epoch=3), RECIPE), "0 never stops early"
 
 
 def test_a_collection_is_learnt_killed_resumed_evaluated_and_used(demo, tmp_path, capsys, monkeypatch, start):
@@ -248,7 +248,7 @@ def test_with_pathology_malignancy_is_learnt_of_calcifications_only(demo, tmp_pa
     real = shutil.copytree(demo, tmp_path / "real")  # without its marker it passes for the real collection
     (real / MARKER).unlink()
     recipe = replace(RECIPE, epochs=1, mix=0.2)
-    tiles = open_tiles(real, tmp_path / "run", recipe, team=ProcessGroup(), progress=lambda fraction, text: None)
+    tiles = open_tiles(real, tmp_path / "run", recipe, group=ProcessGroup(), progress=lambda fraction, text: None)
     assert tiles.card.labels[-1] == MALIGNANCY
     assert not tiles.card.simulated
     assert isinstance(tiles.training, MixedTiles)

@@ -1,78 +1,112 @@
-"""What is wrong with the source data, fault by fault, each with its place."""
+"""What is wrong with the source data, fault by fault, each with its file, row and column."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 import pandas as pd
 
 from lemons_core.base.terms import MORPHOLOGY_TWINS, AbnormalityType, Pathology
 
 
+class ProblemKind(StrEnum):
+    """What several problems have in common, in the words in which people read it."""
+
+    VIEWS_DISAGREE = "two views of one lesion disagree"
+    BOTH_SPLITS = "patient in both splits"
+    ROW_COUNT = "number of rows differs from the published one"
+    DAMAGED = "file cut off or damaged"
+    DOUBLED = "told twice"
+    TOKEN_TWICE = "token named twice"
+    UNKNOWN_WORD = "unknown word"
+    OUT_OF_RANGE = "number out of range"
+    UNUSABLE_PATH = "path not usable"
+    CROP_AND_MASK = "crop and mask mixed up"
+    SPELLING_TWINS = "spelling twins"
+    INCOMPLETE = "assessment incomplete"
+    MISSING = "value missing"
+
+
 @dataclass(frozen=True)
 class Problem:
     """One fault of the source data.
 
+    kind : what it has in common with others
     file : path of the CSV below the data root
     row : number of the record, 1 for the first below the header; None when the whole file or column is meant
     column : the CSV's own column name, or None
-    what : what is wrong and what was done about it
+    what : what is wrong
+    action : what was done about it, or what to keep in mind; empty when it is only reported
     """
 
+    kind: ProblemKind
     file: str
     row: int | None
     column: str | None
     what: str
+    action: str = ""
+
+    def to_json(self) -> dict[str, object]:
+        """file, row, column, and fault and action in one sentence (`what`)."""
+        what = f"{self.what}; {self.action}" if self.action else self.what
+        return {"file": self.file, "row": self.row, "column": self.column, "what": what}
 
 
 def column_notes(rows: list[dict[str, object]], file: str, spelled: dict[str, str]) -> Iterator[Problem]:
-    """Faults that concern so many rows that they are told once a file."""
+    """Faults that concern so many rows that they are reported once a file."""
     if "distribution" in spelled:
         missing = [row for row in rows if row["distribution"] is None]
         if missing:
             callback = sum(row["pathology"] == Pathology.BENIGN_WITHOUT_CALLBACK for row in missing)
             malignant = sum(row["pathology"] == Pathology.MALIGNANT for row in missing)
-            what = (
-                f"missing in {len(missing)} rows, {callback} BENIGN_WITHOUT_CALLBACK and {malignant} malignant; "
-                "the gap itself gives the pathology away"
-            )
-            yield Problem(file, None, spelled["distribution"], what)
+            what = f"missing in {len(missing)} rows, {callback} BENIGN_WITHOUT_CALLBACK and {malignant} malignant"
+            action = "the gap itself gives the pathology away"
+            yield Problem(ProblemKind.MISSING, file, None, spelled["distribution"], what, action)
         twins = sum(bool(set(str(row["morphology"]).split("-")) & set(MORPHOLOGY_TWINS)) for row in rows)
         if twins:
-            what = f"{twins} rows write LUCENT_CENTER for LUCENT_CENTERED; read as one"
-            yield Problem(file, None, spelled["morphology"], what)
+            what = f"{twins} rows write LUCENT_CENTER for LUCENT_CENTERED"
+            yield Problem(ProblemKind.SPELLING_TWINS, file, None, spelled["morphology"], what, "read as one")
     incomplete = sum(row["assessment"] == 0 for row in rows)
     if incomplete:
-        what = f"{incomplete} rows hold 0: incomplete, further imaging needed; it is not the lowest grade"
-        yield Problem(file, None, spelled["assessment"], what)
+        what = f"{incomplete} rows hold 0: incomplete, further imaging needed"
+        action = "it is not the lowest grade"
+        yield Problem(ProblemKind.INCOMPLETE, file, None, spelled["assessment"], what, action)
 
 
 def cross_checks(table: pd.DataFrame) -> Iterator[Problem]:
-    """Faults that show only between rows: patients on two sides, views that disagree, rows told twice."""
+    """Faults that show only between rows: rows that stand twice, patients on two sides, views that disagree."""
     doubled = table[table["case_id"].notna() & table["case_id"].duplicated()]
     for row in doubled.itertuples():
-        yield Problem(row.source_file, int(row.source_row), None, f"a second row for {row.case_id}")
+        what = f"a second row for {row.case_id}"
+        yield Problem(ProblemKind.DOUBLED, row.source_file, int(row.source_row), None, what)
+    yield from _both_splits(table)
+    calc = table[(table["abnormality_type"] == AbnormalityType.CALCIFICATION) & table["lesion_id"].notna()]
+    types = [value and "-".join(sorted(value)) for value in calc["morphology_tokens"]]
+    yield from _views_disagree(calc, types, "calc type")
+    yield from _views_disagree(calc, calc["pathology"].fillna("").tolist(), "pathology")
 
-    sides: dict[str, dict[str, set[str]]] = {}
-    for patient, split, kind in zip(
-        *(table[column].tolist() for column in ("patient_id", "split", "abnormality_type")), strict=True
-    ):
+
+def _both_splits(table: pd.DataFrame) -> Iterator[Problem]:
+    kinds: dict[str, dict[str, set[str]]] = {}
+    columns = ("patient_id", "split", "abnormality_type")
+    for patient, split, kind in zip(*(table[column].tolist() for column in columns), strict=True):
         if isinstance(patient, str):
-            sides.setdefault(patient, {}).setdefault(split, set()).add(str(kind))
-    for patient, splits in sides.items():
-        if len(splits) == 2:
-            train, test = ("+".join(sorted(splits[split])) for split in ("train", "test"))
+            kinds.setdefault(patient, {}).setdefault(split, set()).add(str(kind))
+    for patient, by_split in kinds.items():
+        if len(by_split) == 2:
+            train, test = ("+".join(sorted(by_split[split])) for split in ("train", "test"))
             first = table[(table["patient_id"] == patient) & (table["split"] == "test")].iloc[0]
             what = f"patient {patient} is in {train} train and {test} test: keep it out of one of them"
-            yield Problem(first["source_file"], int(first["source_row"]), "patient_id", what)
+            yield Problem(ProblemKind.BOTH_SPLITS, first["source_file"], int(first["source_row"]), "patient_id", what)
 
-    calc = table[(table["abnormality_type"] == AbnormalityType.CALCIFICATION) & table["lesion_id"].notna()]
-    for column, spelled in (("morphology_tokens", "calc type"), ("pathology", "pathology")):
-        told: dict[str, list[str]] = {}
-        for lesion, value in zip(calc["lesion_id"].tolist(), calc[column].tolist(), strict=True):
-            word = "-".join(sorted(value)) if isinstance(value, tuple) else value
-            told.setdefault(lesion, []).append(word if isinstance(word, str) and word else "missing")
-        for lesion, values in told.items():
-            if len(set(values)) > 1:
-                last = calc[calc["lesion_id"] == lesion].iloc[-1]
-                what = f"the views of lesion {lesion} disagree: {' against '.join(values)}"
-                yield Problem(last["source_file"], int(last["source_row"]), spelled, what)
+
+def _views_disagree(rows: pd.DataFrame, values: list[str], column: str) -> Iterator[Problem]:
+    """Lesions whose rows hold different values, one a row in `values`; an empty one is missing."""
+    by_lesion: dict[str, list[str]] = {}
+    for lesion, value in zip(rows["lesion_id"].tolist(), values, strict=True):
+        by_lesion.setdefault(lesion, []).append(value or "missing")
+    for lesion, found in by_lesion.items():
+        if len(set(found)) > 1:
+            last = rows[rows["lesion_id"] == lesion].iloc[-1]
+            what = f"the views of lesion {lesion} disagree: {' against '.join(found)}"
+            yield Problem(ProblemKind.VIEWS_DISAGREE, last["source_file"], int(last["source_row"]), column, what)

@@ -4,66 +4,38 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import pandas as pd
 
 from lemons_core.base.errors import DataError
 from lemons_core.base.terms import AbnormalityType
-from lemons_core.dataset.cases.problems import Problem, column_notes, cross_checks
+from lemons_core.dataset.cases.problems import Problem, ProblemKind, column_notes, cross_checks
 from lemons_core.dataset.cases.rows import RANGES, RawRow, split_tokens
 
-# Rows as published; another count means a cut-off file or a chosen subset, and the user is told.
+# Rows as published; another count means a cut-off file or a chosen subset, which is reported.
 PUBLISHED_ROWS = {"calc_train": 1546, "calc_test": 326, "mass_train": 1318, "mass_test": 378}
 
 # Canonical name <- the CSV's own. `breast density` (calc) and `breast_density` (mass) are one after _plain().
 _COLUMNS = {
-    "patient_id": "patient id",
-    "breast_density": "breast density",
-    "laterality": "left or right breast",
-    "view": "image view",
-    "abnormality_id": "abnormality id",
-    "abnormality_type": "abnormality type",
-    "assessment": "assessment",
-    "pathology": "pathology",
-    "subtlety": "subtlety",
-    "image_path": "image file path",
-    "crop_path": "cropped image file path",
-    "mask_path": "roi mask file path",
+    "patient_id": "patient id", "breast_density": "breast density", "laterality": "left or right breast",
+    "view": "image view", "abnormality_id": "abnormality id", "abnormality_type": "abnormality type",
+    "assessment": "assessment", "pathology": "pathology", "subtlety": "subtlety", "image_path": "image file path",
+    "crop_path": "cropped image file path", "mask_path": "roi mask file path",
+}  # fmt: skip
+_OWN_COLUMNS = {
+    "calc": {"morphology": "calc type", "distribution": "calc distribution"},
+    "mass": {"mass_shape": "mass shape", "mass_margins": "mass margins"},
 }
-_CALC_COLUMNS = {"morphology": "calc type", "distribution": "calc distribution"}
-_MASS_COLUMNS = {"mass_shape": "mass shape", "mass_margins": "mass margins"}
 
 TABLE_COLUMNS: tuple[str, ...] = (
-    "case_id",
-    "patient_id",
-    "split",
-    "abnormality_type",
-    "laterality",
-    "view",
-    "abnormality_id",
-    "lesion_id",
-    "image_id",
-    "breast_density",
-    "morphology",
-    "morphology_tokens",
-    "distribution",
-    "distribution_tokens",
-    "mass_shape",
-    "mass_margins",
-    "assessment",
-    "pathology",
-    "subtlety",
-    "image_path",
-    "crop_path",
-    "mask_path",
-    "image_series",
-    "crop_series",
-    "mask_series",
-    "source_file",
-    "source_row",
-)
+    "case_id", "patient_id", "split", "abnormality_type", "laterality", "view", "abnormality_id", "lesion_id",
+    "image_id", "breast_density", "morphology", "morphology_tokens", "distribution", "distribution_tokens",
+    "mass_shape", "mass_margins", "assessment", "pathology", "subtlety", "image_path", "crop_path", "mask_path",
+    "image_series", "crop_series", "mask_series", "source_file", "source_row",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -90,14 +62,14 @@ class Cases:
         patients = groups["patient_id"].nunique().to_dict()
         checked = ["breast_density", "assessment", "pathology", "subtlety"]
         missing = {}
-        for name, own in (("calc", ["morphology", "distribution"]), ("mass", ["mass_shape", "mass_margins"])):
+        for name, own in _OWN_COLUMNS.items():
             part = self.table[kind.str.startswith(name)]
             missing[name] = {column: int(part[column].isna().sum()) for column in [*own, *checked]}
         return {
             "rows": {name: int(rows.get(name, 0)) for name in PUBLISHED_ROWS},
             "patients": {name: int(patients.get(name, 0)) for name in PUBLISHED_ROWS},
             "missing": missing,
-            "problems": [asdict(problem) for problem in self.problems],
+            "problems": [problem.to_json() for problem in self.problems],
         }
 
 
@@ -131,12 +103,13 @@ def read_cases(root: str | Path, *, csv_files: Iterable[str] | None = None) -> C
             continue
         kind, rows = parsed
         if kind in seen:
-            problems.append(Problem(file, None, None, f"a second {kind} table; left out, {seen[kind]} is used"))
+            action = f"left out, {seen[kind]} is used"
+            problems.append(Problem(ProblemKind.DOUBLED, file, None, None, f"a second {kind} table", action))
             continue
         seen[kind] = file
         if len(rows) != PUBLISHED_ROWS[kind]:
             what = f"{len(rows)} readable rows, {PUBLISHED_ROWS[kind]} are published: cut off, or a subset"
-            problems.append(Problem(file, None, None, what))
+            problems.append(Problem(ProblemKind.ROW_COUNT, file, None, None, what))
         records.extend(rows)
     if not seen:
         raise DataError(
@@ -155,66 +128,70 @@ def _plain(header: str) -> str:
 
 def _read_csv(path: Path, file: str, problems: list[Problem]) -> tuple[str, list[dict[str, object]]] | None:
     """The kind (`calc_train`...) and cleaned rows of one CSV, or None when it is some other table."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError("This CSV is not UTF-8 text", where=file, todo="Download it again.") from error
-    except OSError as error:
-        raise DataError(f"This CSV cannot be read: {error.strerror}", where=file, todo="Check its rights.") from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(_read_text(path, file), newline=""), strict=True)
     try:
         header = next(reader, [])
     except csv.Error:
         header = []
-    plain = [_plain(name) for name in header]
-    own = _CALC_COLUMNS if "calc type" in plain else _MASS_COLUMNS if "mass shape" in plain else None
-    if own is None:
-        if "case_description" in path.name:
-            raise DataError(
-                "The column 'calc type' or 'mass shape' is missing", where=file, todo="Download this file again."
-            )
+    known = _find_columns(header, path, file)
+    if known is None:
         return None
-    wanted = _COLUMNS | own
+    abnormality, index = known
+    spelled = {column: header[k].strip() for column, k in index.items()}
+    rows = []
+    for number, cells in _records(reader, file, len(header), problems):
+        raw = {column: cells[k].strip() for column, k in index.items()}
+        rows.append(RawRow(file, number, spelled, problems).clean(raw))
+    split = _split_of(path, rows, file)
+    problems.extend(column_notes(rows, file, spelled))
+    return f"{abnormality}_{split}", [row | {"split": split} for row in rows]
+
+
+def _read_text(path: Path, file: str) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError("This CSV is not UTF-8 text", where=file, todo="Download it again.") from error
+    except OSError as error:
+        raise DataError(f"This CSV cannot be read: {error.strerror}", where=file, todo="Check its rights.") from error
+
+
+def _find_columns(header: list[str], path: Path, file: str) -> tuple[str, dict[str, int]] | None:
+    """`calc` or `mass`, and the index of each canonical column; None for a table that is no case description."""
+    plain = [_plain(name) for name in header]
+    todo = "Download this file again."
+    kind = "calc" if "calc type" in plain else "mass" if "mass shape" in plain else None
+    if kind is None:
+        if "case_description" in path.name:
+            raise DataError("The column 'calc type' or 'mass shape' is missing", where=file, todo=todo)
+        return None
+    wanted = _COLUMNS | _OWN_COLUMNS[kind]
     for name in wanted.values():
         if name not in plain:
-            raise DataError(f"The column '{name}' is missing", where=file, todo="Download this file again.")
-    place = {column: plain.index(name) for column, name in wanted.items()}
-    spelled = {column: header[index].strip() for column, index in place.items()}
-
-    found: list[Problem] = []
-    rows = []
-    for number, cells in _records(reader, file, found):
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) != len(header):
-            what = f"{len(cells)} fields instead of {len(header)}: the file is cut off or damaged here; row left out"
-            found.append(Problem(file, number, None, what))
-            continue
-        raw = {column: cells[index].strip() for column, index in place.items()}
-        rows.append(RawRow(file, number, spelled, found).clean(raw))
-    kind = f"{'calc' if own is _CALC_COLUMNS else 'mass'}_{_split_of(path, rows, file)}"
-    split = kind.partition("_")[2]
-    for row in rows:
-        row["split"] = split
-    found.extend(column_notes(rows, file, spelled))
-    problems.extend(found)
-    return kind, rows
+            raise DataError(f"The column '{name}' is missing", where=file, todo=todo)
+    return kind, {column: plain.index(name) for column, name in wanted.items()}
 
 
-def _records(reader: Iterable[list[str]], file: str, problems: list[Problem]) -> Iterator[tuple[int, list[str]]]:
-    """Numbered records; an unfinished quote at the end is the mark of a truncated file."""
-    iterator = iter(reader)
-    number = 0
-    while True:
-        number += 1
+def _records(
+    reader: Iterator[list[str]], file: str, width: int, problems: list[Problem]
+) -> Iterator[tuple[int, list[str]]]:
+    """Numbered records of `width` fields; an unfinished quote at the end is the mark of a truncated file."""
+    for number in count(1):
         try:
-            cells = next(iterator)
+            cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            problems.append(Problem(file, number, None, f"not readable as CSV ({error}); the file ends here"))
+            what = f"not readable as CSV ({error})"
+            problems.append(Problem(ProblemKind.DAMAGED, file, number, None, what, "the file ends here"))
             return
-        yield number, cells
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) == width:
+            yield number, cells
+        else:
+            what = f"{len(cells)} fields instead of {width}: the file is cut off or damaged here"
+            problems.append(Problem(ProblemKind.DAMAGED, file, number, None, what, "row left out"))
 
 
 def _split_of(path: Path, rows: list[dict[str, object]], file: str) -> str:

@@ -4,26 +4,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lemons_core.base.terms import (
-    DISTRIBUTION,
-    MASS_MARGINS,
-    MASS_SHAPE,
-    MORPHOLOGY,
-    MORPHOLOGY_TWINS,
-    AbnormalityType,
-    Laterality,
-    Pathology,
-    View,
-)
-from lemons_core.dataset.cases.problems import Problem
+from lemons_core.base import terms
+from lemons_core.base.terms import MORPHOLOGY_TWINS, AbnormalityType, Laterality, Pathology, View
+from lemons_core.dataset.cases.problems import Problem, ProblemKind
 
 _MISSING = {"", "NA", "N/A", "NAN"}
 _LATERALITY = {"LEFT": Laterality.L, "RIGHT": Laterality.R, "L": Laterality.L, "R": Laterality.R}
 _TOKENS = {
-    "morphology": MORPHOLOGY,
-    "distribution": DISTRIBUTION,
-    "mass_shape": MASS_SHAPE,
-    "mass_margins": MASS_MARGINS,
+    "morphology": terms.MORPHOLOGY,
+    "distribution": terms.DISTRIBUTION,
+    "mass_shape": terms.MASS_SHAPE,
+    "mass_margins": terms.MASS_MARGINS,
 }
 RANGES = {"breast_density": (1, 4), "assessment": (0, 5), "subtlety": (1, 5), "abnormality_id": (1, 99)}
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
@@ -38,15 +29,15 @@ def split_tokens(raw: object) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class RawRow:
-    """One record on its way to canonical values; every fault is written down with its place."""
+    """One record on its way to canonical values; every fault is noted with its row and column."""
 
     file: str
     number: int
     spelled: dict[str, str]
     problems: list[Problem]
 
-    def fault(self, column: str, what: str) -> None:
-        self.problems.append(Problem(self.file, self.number, self.spelled[column], what))
+    def fault(self, column: str, kind: ProblemKind, what: str, action: str = "") -> None:
+        self.problems.append(Problem(kind, self.file, self.number, self.spelled[column], what, action))
 
     def clean(self, raw: dict[str, str]) -> dict[str, object]:
         row: dict[str, object] = {"source_file": self.file, "source_row": self.number}
@@ -61,15 +52,19 @@ class RawRow:
             row[column] = self.tokens(raw, column, vocabulary) if column in raw else None
         for column in ("image", "crop", "mask"):
             row[f"{column}_path"], row[f"{column}_series"] = self.path(raw, f"{column}_path")
-        if row["crop_path"] is not None and row["crop_path"] == row["mask_path"] and ".dcm" in str(row["crop_path"]):
-            self.fault("crop_path", "names the same file as the mask; which is which is decided by content")
-        elif row["crop_series"] is not None and row["crop_series"] != row["mask_series"]:
-            self.fault("mask_path", "crop and mask are in different series")
+        self.compare_crop_and_mask(row)
         return row
+
+    def compare_crop_and_mask(self, row: dict[str, object]) -> None:
+        if row["crop_path"] is not None and row["crop_path"] == row["mask_path"] and ".dcm" in str(row["crop_path"]):
+            what, action = "names the same file as the mask", "which is which is decided by content"
+            self.fault("crop_path", ProblemKind.CROP_AND_MASK, what, action)
+        elif row["crop_series"] is not None and row["crop_series"] != row["mask_series"]:
+            self.fault("mask_path", ProblemKind.CROP_AND_MASK, "crop and mask are in different series")
 
     def required(self, raw: dict[str, str], column: str) -> str | None:
         if raw[column].upper() in _MISSING:
-            self.fault(column, "missing")
+            self.fault(column, ProblemKind.MISSING, "missing")
             return None
         return raw[column]
 
@@ -78,7 +73,7 @@ class RawRow:
         if text is None:
             return None
         if text.upper() not in known:
-            self.fault(column, f"unknown value '{_short(text)}'; taken as missing")
+            self.fault(column, ProblemKind.UNKNOWN_WORD, f"unknown value '{_short(text)}'", "taken as missing")
             return None
         return str(known[text.upper()])
 
@@ -87,7 +82,8 @@ class RawRow:
         if text is None:
             return None
         if not re.fullmatch(r"-?[0-9]{1,9}(\.0+)?", text) or not low <= int(float(text)) <= high:
-            self.fault(column, f"'{_short(text)}' is outside {low}-{high}; taken as missing")
+            what = f"'{_short(text)}' is outside {low}-{high}"
+            self.fault(column, ProblemKind.OUT_OF_RANGE, what, "taken as missing")
             return None
         return int(float(text))
 
@@ -96,31 +92,32 @@ class RawRow:
         if text in _MISSING:
             # A missing distribution is so common that it is reported once a file, by problems.column_notes.
             if column != "distribution":
-                self.fault(column, "missing")
+                self.fault(column, ProblemKind.MISSING, "missing")
             return None
         tokens = text.split("-")
         unknown = [token for token in tokens if MORPHOLOGY_TWINS.get(token, token) not in vocabulary]
         if unknown:
-            self.fault(column, f"unknown value '{_short(unknown[0])}'; taken as missing")
+            self.fault(column, ProblemKind.UNKNOWN_WORD, f"unknown value '{_short(unknown[0])}'", "taken as missing")
             return None
         if len(set(tokens)) < len(tokens):
-            self.fault(column, f"'{text}' names one token twice; it counts once")
+            self.fault(column, ProblemKind.TOKEN_TWICE, f"'{text}' names one token twice", "it counts once")
         return text
 
     def path(self, raw: dict[str, str], column: str) -> tuple[str | None, str | None]:
         """The path as written and its SeriesInstanceUID; the file name at its end may be absent."""
         text = raw[column].replace("\\", "/").strip()
         if text.upper() in _MISSING:
-            self.fault(column, "missing")
+            self.fault(column, ProblemKind.MISSING, "missing")
             return None, None
         parts = text.split("/")
         if text.startswith("/") or ":" in parts[0] or ".." in parts:
-            self.fault(column, "points outside the data folder; not used")
+            self.fault(column, ProblemKind.UNUSABLE_PATH, "points outside the data folder", "not used")
             return None, None
         parts = [part for part in parts if part not in ("", ".")]
         folders = parts[:-1] if parts[-1].lower().endswith(".dcm") else parts
         if len(folders) < 3 or not _UID.fullmatch(folders[-1]) or len(folders[-1]) > 64:
-            self.fault(column, "does not end in case folder / study UID / series UID; not used")
+            what = "does not end in case folder / study UID / series UID"
+            self.fault(column, ProblemKind.UNUSABLE_PATH, what, "not used")
             return None, None
         return "/".join(parts), folders[-1]
 

@@ -1,30 +1,29 @@
-"""All pictures of a collection to PNG: what is to do, who does it, and what is written down of it."""
+"""All pictures of a collection to PNG: what is to do, who does it, and the record of it."""
 
 import csv
-import json
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import Any, TextIO
-from uuid import uuid4
+from typing import Any
 
 import pandas as pd
 
 from lemons_core.base.errors import DataError, ImageError
-from lemons_core.base.io import write_atomic
+from lemons_core.base.io import atomic_path, write_atomic
+from lemons_core.base.journal import append_record, read_journal
 from lemons_core.base.parallel import run_many
 from lemons_core.base.progress import Progress
 from lemons_core.dataset.collection import Collection
-from lemons_core.dataset.convert.one import PART, Task, convert_one
+from lemons_core.dataset.convert.one import Task, convert_one
 
 KINDS = ("crop", "view", "mask")
 MANIFEST, JOURNAL, FAILURES = "manifest.parquet", "journal.jsonl", "failures.csv"
+_UNFINISHED = ".*.part"  # what atomic_path calls a file until it is complete
 RECIPE = 1  # raise it when the same picture gives another PNG, so that old ones are made anew
 
-# Facts of one PNG: what it was made from and how, then what convert_one says of it.
+# Facts of one PNG: what it was made from and how, then what convert_one returns.
 _MADE_FROM = ("source", "source_bytes", "source_mtime_ns", "asked_bits", "asked_size", "recipe")
 _MADE = (
     "width", "height", "png_bits", "spacing_mm", "window_center", "window_width", "exact", "sha256", "bytes",
@@ -40,6 +39,23 @@ _TYPES = {
 }  # fmt: skip
 
 _Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ConversionOptions:
+    """Which pictures to convert, and to what.
+
+    kinds : some of KINDS
+    bits : 16 keeps every stored value; 8 is windowed as the file asks, else over the range of its bits
+    size : pixels of the longer side at most; None for native resolution
+    """
+
+    kinds: Sequence[str] = KINDS
+    bits: int = 16
+    size: int | None = None
+
+
+LOSSLESS = ConversionOptions()
 
 
 @dataclass(frozen=True)
@@ -61,9 +77,7 @@ def convert_collection(
     collection: Collection,
     out: str | Path,
     *,
-    kinds: Sequence[str] = KINDS,
-    bits: int = 16,
-    size: int | None = None,
+    options: ConversionOptions = LOSSLESS,
     jobs: int = 2,
     dask: str | None = None,
     progress: Progress | None = None,
@@ -71,16 +85,14 @@ def convert_collection(
     """Convert the pictures of the calcification rows to PNG below `out`.
 
     One folder a kind, names that a person can read: `crop/P_00038_L_CC_1_crop.png`. Each PNG appears under its name
-    only when it is complete, and what is done is written down at once, so that the same call after an interruption
+    only when it is complete, and each is recorded at once, so that the same call after an interruption
     goes on and ends in the same bytes. A picture that is needed by two rows is converted once.
 
     Parameters
     ----------
     collection : as read_collection gives it
     out : folder to write to; made when missing
-    kinds : some of KINDS
-    bits : 16 keeps every stored value; 8 is windowed as the file asks, else over the range of its bits
-    size : pixels of the longer side at most; None for native resolution
+    options : which pictures, how many bits, which size
     jobs : threads on this machine; they bound the memory, at a few times the largest picture each and far less at
         native 16 bit
     dask : address of a running Dask cluster whose workers see the same paths, instead of threads here
@@ -92,38 +104,37 @@ def convert_collection(
     LemonsError : `dask` is given and dask.distributed is not installed
     """
     out = Path(out).resolve()
-    wanted = _plan(collection, out, kinds, bits, size)
+    wanted = _plan(collection, out, options)
     if not wanted:
         raise DataError(
-            f"No {' or '.join(kinds)} of a calcification is on disk",
+            f"No {' or '.join(options.kinds)} of a calcification is on disk",
             where=str(collection.root),
             todo="`python -m lemons_core check` tells what is there, docs/data.md how to get the rest.",
         )
     try:
-        for kind in kinds:
+        for kind in options.kinds:
             (out / kind).mkdir(parents=True, exist_ok=True)
-        for part in out.rglob(f".*{PART}"):  # of a run that was killed
+        for part in out.rglob(_UNFINISHED):  # of a run that was killed
             part.unlink(missing_ok=True)
         done = _done_before(out)
         tasks = {file: task for file, task in wanted.items() if not _holds(done.get(file), task, out, collection)}
         kept = len(wanted) - len(tasks)
         failures: list[tuple[str, str]] = []
-        with (out / JOURNAL).open("a", encoding="utf-8") as journal:
-            # Threads do: packing, hashing and reading leave Python's lock to the others, and no process has to start.
-            for number, outcome in enumerate(run_many(convert_one, tasks, jobs=jobs, dask=dask), start=1):
-                file = outcome.name
-                if isinstance(outcome.error, ImageError):
-                    failures.append((file, str(outcome.error)))
-                    done.pop(file, None)
-                else:
-                    done[file] = {**_made_from(tasks[file], collection), **outcome.get()}
-                    _write_line(journal, file, done[file])
-                if progress:
-                    progress((kept + number) / len(wanted), f"{kept + number:,} of {len(wanted):,} pictures")
+        # Threads do: packing, hashing and reading leave Python's lock to the others, and no process has to start.
+        for number, outcome in enumerate(run_many(convert_one, tasks, jobs=jobs, dask=dask), start=1):
+            file = outcome.name
+            if isinstance(outcome.error, ImageError):
+                failures.append((file, str(outcome.error)))
+                done.pop(file, None)
+            else:
+                done[file] = {**_made_from(tasks[file], collection), **outcome.get()}
+                append_record(out / JOURNAL, [file, done[file]])
+            if progress:
+                progress((kept + number) / len(wanted), f"{kept + number:,} of {len(wanted):,} pictures")
         failures.sort()
         _write_manifest(collection, out, wanted, done)
         _write_failures(out / FAILURES, failures)
-        (out / JOURNAL).unlink()
+        (out / JOURNAL).unlink(missing_ok=True)
     except OSError as error:
         raise DataError(
             f"The folder cannot be written: {error.strerror}", where=str(out), todo="Choose another for --out."
@@ -131,17 +142,17 @@ def convert_collection(
     return Conversion(out / MANIFEST, len(tasks) - len(failures), kept, tuple(failures))
 
 
-def _plan(collection: Collection, out: Path, kinds: Sequence[str], bits: int, size: int | None) -> dict[str, Task]:
+def _plan(collection: Collection, out: Path, options: ConversionOptions) -> dict[str, Task]:
     """Tasks by the name of their PNG below `out`."""
     tasks: dict[str, Task] = {}
-    for kind, row in _pictures(collection, kinds):
+    for kind, row in _pictures(collection, options.kinds):
         source = Path(row[f"{kind}_file"])
         stem = _stem(row, kind)
         number, file = 1, f"{kind}/{stem}.png"
         while file in tasks and tasks[file].source != source:  # two pictures that the table calls alike
             number += 1
             file = f"{kind}/{stem}_{number}.png"
-        tasks[file] = Task(source, out / file, kind, bits, size)
+        tasks[file] = Task(source, out / file, kind, options.bits, options.size)
     return tasks
 
 
@@ -176,7 +187,7 @@ def _holds(record: _Record | None, task: Task, out: Path, collection: Collection
         return False
     try:
         made_from = _made_from(task, collection)
-    except OSError:  # gone since it was indexed: the conversion will tell
+    except OSError:  # deleted since it was indexed: the conversion will report it
         return False
     same = all(record[name] == value for name, value in made_from.items())
     return same and task.target.stat().st_size == record["bytes"]
@@ -194,20 +205,7 @@ def _done_before(out: Path) -> dict[str, _Record]:
             raise DataError("The manifest cannot be read", where=str(out / MANIFEST), todo=todo) from error
         rows = rows.astype(object).where(rows.notna(), None)
         done = {row.pop("file"): row for row in rows.to_dict("records")}
-    if (out / JOURNAL).is_file():
-        for line in (out / JOURNAL).read_bytes().split(b"\n"):
-            try:
-                file, record = json.loads(line)
-            except ValueError:  # the line that was being written
-                continue
-            done[file] = record
-    return done
-
-
-def _write_line(journal: TextIO, file: str, record: _Record) -> None:
-    # It begins with a line break, so that half a line of a killed call spoils itself only.
-    journal.write("\n" + json.dumps([file, record]))
-    journal.flush()
+    return done | dict(read_journal(out / JOURNAL))
 
 
 def _write_manifest(collection: Collection, out: Path, wanted: dict[str, Task], done: dict[str, _Record]) -> None:
@@ -225,9 +223,8 @@ def _write_manifest(collection: Collection, out: Path, wanted: dict[str, Task], 
         if (file := names.get((kind, row[f"{kind}_file"]))) in done
     ]
     table = pd.DataFrame(rows, columns=["file", "kind", *_LABELS, *_MADE, *_MADE_FROM]).astype(_TYPES)
-    part = out / f".{MANIFEST}.{uuid4().hex}{PART}"
-    table.to_parquet(part, index=False)
-    os.replace(part, out / MANIFEST)  # noqa: PTH105 - over an existing file on every system
+    with atomic_path(out / MANIFEST) as part:
+        table.to_parquet(part, index=False)
 
 
 def _write_failures(path: Path, failures: Sequence[tuple[str, str]]) -> None:

@@ -2,22 +2,19 @@
 
 import errno
 import hashlib
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 from PIL import Image
 
 from lemons_core.base.errors import DataError
+from lemons_core.base.io import atomic_path
 from lemons_core.dataset.sources.facts import JPEG_SUFFIXES
 from lemons_core.images import read_image
 from lemons_core.images.png import BAND, bands_of, encode_png
 from lemons_core.images.stored import read_stored
-
-PART = ".part"  # how the name of an unfinished file ends
 
 
 @dataclass(frozen=True)
@@ -144,24 +141,14 @@ def _shrunk(pixels: np.ndarray, size: int, mask: bool) -> np.ndarray:
 def _write(target: Path, picture: _Picture) -> tuple[str, int]:
     """Hash of the grey values and size of the file."""
     digest = hashlib.sha256()
-    part = target.with_name(f".{target.name}.{uuid4().hex}{PART}")
+    bands, height, width = _hashed(picture.bands, digest), picture.height, picture.width
     try:
-        with part.open("wb") as file:
-            encode_png(
-                file,
-                _hashed(picture.bands, digest),
-                height=picture.height,
-                width=picture.width,
-                bits=picture.bits,
-                spacing_mm=picture.spacing_mm,
-            )
+        with atomic_path(target) as part, part.open("wb") as file:
+            encode_png(file, bands, height=height, width=width, bits=picture.bits, spacing_mm=picture.spacing_mm)
             size = file.tell()
-        os.replace(part, target)  # noqa: PTH105 - over an existing file on every system
     except OSError as error:
         todo = "Free some space." if error.errno == errno.ENOSPC else "Choose a folder that you may write to."
         raise DataError(f"The PNG cannot be written: {error.strerror}", where=str(target), todo=todo) from error
-    finally:
-        part.unlink(missing_ok=True)
     return digest.hexdigest(), size
 
 

@@ -1,31 +1,29 @@
 """Files from the network: whole or not at all, with a message that a person can act on."""
 
 import http.client
-import os
+import shutil
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
-from uuid import uuid4
 
 from lemons_core.base.errors import DataError
+from lemons_core.base.io import atomic_path
 
 _AGENT = "know-your-lemons (research and education)"
 _TIMEOUT_S = 60
 _PIECE = 1 << 20
 _TRIES = 3
+_PAUSE_S = 2.0  # before the second try; three times as long before the third
 
 
-def download(url: str, path: Path, *, pause_s: float = 2.0, each: Callable[[int], None] | None = None) -> Path:
+def download(url: str, path: Path) -> Path:
     """Download one file; it appears under its name only when it is complete.
 
     Parameters
     ----------
     url : http or https
     path : where it goes; the folder is made when missing
-    pause_s : before the second try; three times as long before the third
-    each : called with the number of bytes of every piece
 
     Raises
     ------
@@ -33,36 +31,32 @@ def download(url: str, path: Path, *, pause_s: float = 2.0, each: Callable[[int]
     """
     if not url.startswith(("https://", "http://")):
         raise DataError("Only http and https addresses are fetched", where=url)
-    part = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for number in range(1, _TRIES + 1):
-            try:
-                _receive(url, part, each)
-                break
-            except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
-                if number == _TRIES or not _passing(error):
-                    raise DataError(f"The download failed: {_reason(error)}", where=url, todo=_todo(error)) from error
-                time.sleep(pause_s * 3 ** (number - 1))
-        os.replace(part, path)  # noqa: PTH105 - over an existing file on every system
+        with atomic_path(path) as part:
+            _receive_with_retries(url, part)
     except OSError as error:
         todo = "Check that the folder may be written and that the disk has room."
         raise DataError(f"The download cannot be written: {error.strerror}", where=str(path), todo=todo) from error
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 
-def _receive(url: str, part: Path, each: Callable[[int], None] | None) -> None:
+def _receive_with_retries(url: str, part: Path) -> None:
+    for number in range(1, _TRIES + 1):
+        try:
+            return _receive(url, part)
+        except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+            if number == _TRIES or not _passing(error):
+                raise DataError(f"The download failed: {_reason(error)}", where=url, todo=_todo(error)) from error
+            time.sleep(_PAUSE_S * 3 ** (number - 1))
+
+
+def _receive(url: str, part: Path) -> None:
     request = urllib.request.Request(url, headers={"User-Agent": _AGENT})
     with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer, part.open("wb") as file:
-        while piece := answer.read(_PIECE):
-            file.write(piece)
-            if each:
-                each(len(piece))
-        told = answer.headers.get("Content-Length")
-        if told is not None and file.tell() < int(told):
-            raise http.client.IncompleteRead(b"", int(told) - file.tell())
+        shutil.copyfileobj(answer, file, _PIECE)
+        length = answer.headers.get("Content-Length")
+        if length is not None and file.tell() < int(length):
+            raise http.client.IncompleteRead(b"", int(length) - file.tell())
 
 
 def _passing(error: Exception) -> bool:

@@ -2,8 +2,7 @@
 
 import os
 import re
-import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from io import BytesIO
 from pathlib import Path
@@ -12,12 +11,12 @@ from typing import BinaryIO
 import numpy as np
 from PIL.JpegImagePlugin import JpegImageFile
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag, Tag
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from lemons_core.base import config
+from lemons_core.images.header import ENDLESS, PixelSpan, inflate, read_syntax, read_until_pixels, skip_preamble, text
+from lemons_core.images.picture import DECODER_ERRORS
 
 DICOM_SUFFIXES = (".dcm", ".dicom")
 JPEG_SUFFIXES = (".jpg", ".jpeg")
@@ -29,26 +28,19 @@ _KEYWORDS = (
     "SeriesInstanceUID", "SeriesDescription", "InstanceNumber", "SamplesPerPixel", "Rows", "Columns", "BitsAllocated",
 )  # fmt: skip
 _TAGS: list[BaseTag | int] = [Tag(keyword) for keyword in _KEYWORDS]
-_META: list[BaseTag | int] = [Tag("TransferSyntaxUID")]
-_PIXEL_TAGS = {int(Tag("PixelData")), int(Tag("FloatPixelData")), int(Tag("DoubleFloatPixelData"))}
-_ENDLESS = 0xFFFFFFFF  # the length of compressed pixels
 _BLOCK = 1 << 16  # bytes from the middle of the pixels: one seek, about thirty rows of a crop
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
-_DAMAGED = (
-    OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError,
-    InvalidDicomError, BytesLengthException, zlib.error,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """One image file.
 
-    series : SeriesInstanceUID, None in a JPEG, which cannot tell
+    series : SeriesInstanceUID, None in a JPEG, which has none
     rows, columns, bits : size in pixels and bits a sample; 0 when not known
     instance : InstanceNumber, or None
     described : `crop`, `mask`, `view` as SeriesDescription says, or None; it is not to be relied on
-    levels : TWO or MORE grey levels in the pixels; None when one block of them cannot tell
+    levels : TWO or MORE grey levels in the pixels; None when one block of them does not decide
     sample : hash of that block; pictures with the same pixels have the same
     fault : why the file cannot be used, or None
     """
@@ -65,11 +57,11 @@ class Facts:
 
 
 def read_facts(path: Path) -> Facts:
-    """Read the facts of one DICOM or JPEG file; what is wrong with it is told in `fault`, never raised."""
+    """Read the facts of one DICOM or JPEG file; what is wrong with it is in `fault`, never raised."""
     try:
         with path.open("rb") as file:
             return _read_jpeg(file) if path.suffix.lower() in JPEG_SUFFIXES else _read_dicom(file)
-    except _DAMAGED as error:
+    except DECODER_ERRORS as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a readable picture"
         return Facts(fault=reason.lower())
 
@@ -94,45 +86,44 @@ def grey_levels(pixels: np.ndarray, *, lossy: bool = False) -> str:
 
 
 def _read_dicom(file: BinaryIO) -> Facts:
-    if file.read(132)[128:] != b"DICM":
+    if not skip_preamble(file):
         return Facts(fault="not a DICOM file")
-    meta = read_dataset(file, False, True, stop_when=lambda tag, _vr, _length: tag.group != 2, specific_tags=_META)
-    syntax = str(meta.get("TransferSyntaxUID", ImplicitVRLittleEndian))
+    syntax = read_syntax(file)
     source, size = file, os.fstat(file.fileno()).st_size
     if syntax == DeflatedExplicitVRLittleEndian:
-        body = _inflate(file.read())
+        body, _ = inflate(file.read(), max_pixels=config.MAX_PIXELS)
         source, size = BytesIO(body), len(body)
-    implicit = syntax == ImplicitVRLittleEndian
-    at: list[int] = []
-
-    def at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
-        if int(tag) in _PIXEL_TAGS:
-            at[:] = [source.tell(), length]
-        return bool(at)
-
-    ds = read_dataset(source, implicit, syntax != ExplicitVRBigEndian, stop_when=at_pixels, specific_tags=_TAGS)
-    series = _text(ds, "SeriesInstanceUID")
-    rows, columns = _number(ds, "Rows") or 0, _number(ds, "Columns") or 0
-    bits = _number(ds, "BitsAllocated") or 0
-    instance, described = _number(ds, "InstanceNumber"), described_as(_text(ds, "SeriesDescription"))
-    levels = sample = fault = None
+    ds, span = read_until_pixels(source, syntax, tags=_TAGS)
+    series = text(ds, "SeriesInstanceUID")
     if not _UID.fullmatch(series) or len(series) > 64:
         return Facts(fault="the header names no series")
-    if not (rows and columns and at):
-        fault = "the header is there, the pixels are not"
+    facts = Facts(
+        series,
+        rows=_number(ds, "Rows") or 0,
+        columns=_number(ds, "Columns") or 0,
+        bits=_number(ds, "BitsAllocated") or 0,
+        instance=_number(ds, "InstanceNumber"),
+        described=described_as(text(ds, "SeriesDescription")),
+    )
+    if not (facts.rows and facts.columns and span):
+        return replace(facts, fault="the header is there, the pixels are not")
+    samples = facts.rows * facts.columns * (_number(ds, "SamplesPerPixel") or 1)
+    return _with_pixels(facts, source, span, samples=samples, size=size)
+
+
+def _with_pixels(facts: Facts, source: BinaryIO, span: PixelSpan, *, samples: int, size: int) -> Facts:
+    """The facts with those of the pixels, `samples` values at `span` of a source of `size` bytes."""
+    if span.length == ENDLESS:
+        bits, length = 0, size - span.start  # compressed: nothing is known of a single pixel
     else:
-        start, length = at
-        raw = length != _ENDLESS
-        samples = rows * columns * (_number(ds, "SamplesPerPixel") or 1)
-        length = -(-samples * bits // 8) if raw else size - start
-        if start + length > size:
-            fault = "cut short"
-        else:
-            levels, sample = _look(source, start, length, bits if raw else 0, whole=source is not file)
-    return Facts(series, rows, columns, bits, instance, described, levels, sample, fault)
+        bits, length = facts.bits, -(-samples * facts.bits // 8)
+    if span.start + length > size:
+        return replace(facts, fault="cut short")
+    levels, sample = _sample(source, span.start, length, bits, whole=isinstance(source, BytesIO))
+    return replace(facts, levels=levels, sample=sample)
 
 
-def _look(source: BinaryIO, start: int, length: int, bits: int, *, whole: bool) -> tuple[str | None, str]:
+def _sample(source: BinaryIO, start: int, length: int, bits: int, *, whole: bool) -> tuple[str | None, str]:
     """Grey levels and hash of the block in the middle; `whole` when all pixels are in memory anyway."""
     block = min(_BLOCK, length)
     source.seek(start + (length - block) // 2 // 2 * 2)
@@ -158,32 +149,20 @@ def _read_jpeg(file: BinaryIO) -> Facts:
     image.draft("L", (max(columns // 8, 1), max(rows // 8, 1)))
     try:
         image.load()
-    except _DAMAGED:
+    except DECODER_ERRORS:
         return Facts(rows=rows, columns=columns, bits=8, fault="cut short")
     small = np.asarray(image.convert("L"))
     sample = blake2b(small.tobytes(), digest_size=12).hexdigest()
     return Facts(rows=rows, columns=columns, bits=8, levels=grey_levels(small, lossy=True), sample=sample)
 
 
-def _inflate(body: bytes) -> bytes:
-    limit = 4 * config.MAX_PIXELS + (1 << 24)
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    return inflater.decompress(body, limit)
-
-
-def _text(ds: Dataset, keyword: str) -> str:
-    """Text as stored, without pydicom's conversion, which warns of every odd value."""
-    value = ds.get_item(keyword).value if keyword in ds else None
-    return value.decode("ascii", "replace").strip(" \0") if isinstance(value, bytes) else str(value or "")
-
-
 def _number(ds: Dataset, keyword: str) -> int | None:
+    """A whole number as stored, without pydicom's conversion, which warns of every odd value."""
     item = ds.get_item(keyword) if keyword in ds else None
     value = getattr(item, "value", None)
-    if isinstance(value, bytes):
-        if getattr(item, "VR", None) == "IS" or keyword == "InstanceNumber":
-            text = value.decode("ascii", "replace").strip(" \0")
-            return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
-        little = getattr(item, "is_little_endian", True)
-        return int.from_bytes(value[:2], "little" if little else "big")
-    return value if isinstance(value, int) else None
+    if not isinstance(value, bytes):
+        return value if isinstance(value, int) else None
+    if getattr(item, "VR", None) == "IS" or keyword == "InstanceNumber":
+        digits = text(ds, keyword)
+        return int(digits) if re.fullmatch(r"[0-9]{1,9}", digits) else None
+    return int.from_bytes(value[:2], "little" if getattr(item, "is_little_endian", True) else "big")

@@ -3,17 +3,16 @@
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from uuid import uuid4
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lemons_core.base import config
+from lemons_core.base.io import atomic_path
 from lemons_core.base.progress import Progress
 from lemons_core.dataset.sources.facts import DICOM_SUFFIXES, JPEG_SUFFIXES, Facts, read_facts
 from lemons_core.dataset.sources.mirror import add_mirror_facts
@@ -37,7 +36,7 @@ class FileIndex:
 
     root : absolute
     files : one row a file, in order of path: path below the root, size, mtime_ns, the columns of Facts, and
-        `pixels` (SHA-256 of the grey values) and `areas` (connected areas of a mask), both NA until asked for
+        `pixels` (SHA-256 of the grey values) and `areas` (connected areas of a mask), both NA until measured
     csv_files : every CSV met on the way, below the root
     read_anew : files whose header was read this time; the others were as the kept index says
     """
@@ -53,7 +52,7 @@ class FileIndex:
             self.files.at[row, column] = value
 
     def save(self) -> None:
-        _save(_place(self.root), self.files)
+        _save(self.root, self.files)
 
 
 def read_index(root: str | Path, *, progress: Progress | None = None) -> FileIndex:
@@ -65,37 +64,37 @@ def read_index(root: str | Path, *, progress: Progress | None = None) -> FileInd
     """
     root = Path(root).resolve()
     images, csv_files = _walk(root)
-    kept = _kept(_place(root))
+    kept = _read_kept(root)
     seen = pd.DataFrame(sorted(images), columns=["path", "size", "mtime_ns"]).astype(
         {name: _TYPES[name] for name in ("path", "size", "mtime_ns")}
     )
     files = seen.merge(kept, on=["path", "size", "mtime_ns"], how="left", validate="one_to_one", indicator="state")
-    new = files.index[files.pop("state") == "left_only"]
+    new = files.index[files.pop("state") == "left_only"].tolist()
+    files = _read_new(root, files, new, progress) if new else files.astype(_TYPES)
+    if new or len(files) != len(kept):
+        _save(root, files)
+    return FileIndex(root, add_mirror_facts(files, root, csv_files), tuple(sorted(csv_files)), len(new))
+
+
+def _read_new(root: Path, files: pd.DataFrame, new: list[int], progress: Progress | None) -> pd.DataFrame:
+    """The table of files with the facts of the rows `new` filled in, saved on the way."""
     # Filled by whole columns: setting a cell of a frame at a time costs more than reading the header does.
     columns = {name: files[name].astype(object).tolist() for name in files.columns}
-    for done, row, facts in _read_all(root, [(row, columns["path"][row]) for row in new]):
-        for name, value in asdict(facts).items():
-            columns[name][row] = value
-        if progress and (done % 100 == 0 or done == len(new)):
-            progress(done / len(new), f"{done:,} of {len(new):,} image headers read")
-        if done % _CHUNK == 0:
-            read = [row for row, rows in enumerate(columns["rows"]) if not pd.isna(rows)]
-            _save(_place(root), _frame({name: [column[row] for row in read] for name, column in columns.items()}))
-    files = _frame(columns) if len(new) else files.astype(_TYPES)
-    if len(new) or len(files) != len(kept):
-        _save(_place(root), files)
-    return FileIndex(root, add_mirror_facts(files, root, csv_files), tuple(sorted(csv_files)), len(new))
+    with ThreadPoolExecutor(_READERS) as pool:
+        found = pool.map(lambda row: read_facts(root / columns["path"][row]), new)
+        for done, (row, facts) in enumerate(zip(new, found, strict=True), start=1):
+            for name, value in asdict(facts).items():
+                columns[name][row] = value
+            if progress and (done % 100 == 0 or done == len(new)):
+                progress(done / len(new), f"{done:,} of {len(new):,} image headers read")
+            if done % _CHUNK == 0:
+                read = [row for row, rows in enumerate(columns["rows"]) if not pd.isna(rows)]
+                _save(root, _frame({name: [column[row] for row in read] for name, column in columns.items()}))
+    return _frame(columns)
 
 
 def _frame(columns: dict[str, list[object]]) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(columns[name], dtype=kind) for name, kind in _TYPES.items()})
-
-
-def _read_all(root: Path, wanted: list[tuple[int, str]]) -> Iterator[tuple[int, int, Facts]]:
-    with ThreadPoolExecutor(_READERS) as pool:
-        facts = pool.map(lambda item: read_facts(root / item[1]), wanted)
-        for done, ((row, _), found) in enumerate(zip(wanted, facts, strict=True), start=1):
-            yield done, row, found
 
 
 def _walk(root: Path) -> tuple[list[tuple[str, int, int]], list[str]]:
@@ -125,32 +124,26 @@ def _walk(root: Path) -> tuple[list[tuple[str, int, int]], list[str]]:
     return images, csv_files
 
 
-def _place(root: Path) -> Path:
+def _index_path(root: Path) -> Path:
     name = hashlib.sha256(str(root).encode("utf-8", "surrogateescape")).hexdigest()[:24]
     return config.read_settings().cache / "index" / f"{name}.parquet"
 
 
-def _kept(place: Path) -> pd.DataFrame:
+def _read_kept(root: Path) -> pd.DataFrame:
     """The index of last time; an empty one when there is none, or it is damaged or of another recipe."""
     with contextlib.suppress(OSError, pa.ArrowException, KeyError, ValueError, TypeError):
-        table = pq.read_table(place)
+        table = pq.read_table(_index_path(root))
         if (table.schema.metadata or {}).get(b"recipe") == str(RECIPE).encode():
             return table.to_pandas()[list(_TYPES)].astype(_TYPES)
-    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _TYPES.items()})
+    return _frame({name: [] for name in _TYPES})
 
 
-def _save(place: Path, files: pd.DataFrame) -> None:
+def _save(root: Path, files: pd.DataFrame) -> None:
     """Write the index; without a cache folder that can be written the next start is slow, and that is all."""
     table = pa.Table.from_pandas(files[list(_TYPES)], preserve_index=False)
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"recipe": str(RECIPE).encode()})
-    part = place.with_name(f".{place.name}.{uuid4().hex}.part")
-    with contextlib.suppress(OSError):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            pq.write_table(table, part)
-            os.replace(part, place)  # noqa: PTH105 - over an existing file on every system
-        finally:
-            part.unlink(missing_ok=True)
+    with contextlib.suppress(OSError), atomic_path(_index_path(root)) as part:
+        pq.write_table(table, part)
 
 
 assert {field.name for field in fields(Facts)} < set(_TYPES)

@@ -27,11 +27,11 @@ def add_mirror_facts(files: pd.DataFrame, root: Path, csv_files: Iterable[str]) 
     jpeg = files["path"].str.lower().str.endswith(JPEG_SUFFIXES)
     if not jpeg.any():
         return files
-    told = _read_info(root / found[0], found[0]) if found else {}
-    facts = [told.get(_key(path), (None, None, None)) for path in files.loc[jpeg, "path"]]
+    info = _read_info(root / found[0], found[0]) if found else {}
+    facts = [info.get(_key(path), (None, None, None)) for path in files.loc[jpeg, "path"]]
     files = files.copy()
-    for place, (column, kind) in enumerate((("series", "string"), ("described", "string"), ("instance", "Int64"))):
-        files.loc[jpeg, column] = pd.array([fact[place] for fact in facts], dtype=kind)
+    for k, (column, kind) in enumerate((("series", "string"), ("described", "string"), ("instance", "Int64"))):
+        files.loc[jpeg, column] = pd.array([fact[k] for fact in facts], dtype=kind)
     return files
 
 

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from lemons_core.base.terms import DISTRIBUTION, MORPHOLOGY, MORPHOLOGY_TWINS
 from lemons_core.notes.parsing.spelling import singular
+from lemons_core.notes.text import FIELD_WORDS
 
 LEXICON = Path(__file__).parent / "lexicon.csv"
-DESCRIPTORS = ("morphology", "distribution", "breast_density", "subtlety", "assessment", "view", "laterality")
 
 
 @dataclass(frozen=True)
 class Entry:
     """One meaning of a phrase.
 
-    field : one of DESCRIPTORS, or the role in the sentence: noun, filler, negation, negation_after, end, or, and
+    field : one of text.FIELD_WORDS, or the role in the sentence: noun, filler, negation, negation_after, end, or, and
     value : a token or grade; "#" when a number follows; "3 weak" for words that leave the grade open
     proof : the phrase alone shows that the text is about mammograms
     """
@@ -52,10 +52,10 @@ def read_vocabulary() -> tuple[frozenset[str], dict[str, frozenset[str]]]:
     phrases, _ = read_lexicon()
     meaning: dict[str, set[str]] = {"distribution": {"filler"}}
     for phrase, entries in phrases.items():
-        for word in phrase if entries[0].field in (*DESCRIPTORS, "noun") else ():
+        for word in phrase if entries[0].field in (*FIELD_WORDS, "noun") else ():
             meaning.setdefault(word, set()).update(e.value or e.field for e in entries)
     known = frozenset(word for phrase in phrases for word in phrase)
-    # "cluster" and "clustered" mean the same: a word is told by what it means alone, else by its phrases
+    # "cluster" and "clustered" mean the same: a word has the meaning that it has alone, else that of its phrases
     targets = {}
     for word, of_phrases in meaning.items():
         own = phrases.get((word,))

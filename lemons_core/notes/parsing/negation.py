@@ -4,33 +4,26 @@ Source: Chapman et al. 2001, doi:10.1006/jbin.2001.1029; the comma rules are our
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+_BARRIERS = ("stop", "end", "long", "short")
 
 
-@dataclass(frozen=True)
-class Item:
-    """One phrase of the sentence by its role.
+def negated_positions(roles: Sequence[str]) -> set[int]:
+    """Positions of the descriptors that the text states to be absent.
 
-    kind : descriptor, noun, word, unknown, comma, stop (other punctuation), end (but, however), or, and, long (no,
-        without), short (not, non-), negation_after (not seen)
+    roles : of the phrases of a sentence, in order: descriptor, noun, word, unknown, comma, stop (other punctuation),
+        end (but, however), or, and, long (no, without), short (not, non-), negation_after (not seen)
     """
-
-    kind: str
-
-
-def negated_items(items: Sequence[Item]) -> set[int]:
-    """Positions of the descriptors that the text says are absent."""
-    kinds = [item.kind for item in items]
     negated: set[int] = set()
-    for i, kind in enumerate(kinds):
-        if kind in ("long", "short"):
-            negated |= _forward(kinds, i)
-        elif kind == "negation_after":
-            negated |= _backward(kinds, i)
+    for i, role in enumerate(roles):
+        if role in ("long", "short"):
+            negated |= _forward(roles, i)
+        elif role == "negation_after":
+            negated |= _backward(roles, i)
     return negated
 
 
-def _forward(kinds: Sequence[str], i: int) -> set[int]:
+def _forward(roles: Sequence[str], i: int) -> set[int]:
     """From a "no" to where its object ends.
 
     "no pleomorphic, linear or branching calcifications" reaches the noun through every comma; "no mass, grouped
@@ -38,44 +31,33 @@ def _forward(kinds: Sequence[str], i: int) -> set[int]:
     """
     negated: set[int] = set()
     complete = False  # the object of the negation has been named
-    for j in range(i + 1, len(kinds)):
-        kind = kinds[j]
-        if kind in ("stop", "end", "long", "short"):
+    for j in range(i + 1, len(roles)):
+        role = roles[j]
+        if role in _BARRIERS or (complete and _ends_list(roles, j)):
             break
-        if kind == "descriptor":
+        if role == "comma" and roles[i] == "short" and negated:
+            break
+        if role == "descriptor":
             negated.add(j)
-        elif kind == "noun" or (kind == "unknown" and not negated):
-            complete = True
-        elif kind == "and" and complete:
-            break
-        elif kind == "comma":
-            if kinds[i] == "short" and negated:
-                break
-            if complete and not _list_goes_on(kinds, j + 1):
-                break
+        complete = complete or role == "noun" or (role == "unknown" and not negated)
     return negated
 
 
-def _list_goes_on(kinds: Sequence[str], start: int) -> bool:
-    for kind in kinds[start:]:
-        if kind == "or":
-            return True
-        if kind in ("comma", "stop", "end"):
-            return True
-        if kind == "descriptor":
-            return False
-    return True
+def _ends_list(roles: Sequence[str], j: int) -> bool:
+    """An "and", or a comma with a descriptor of something else behind it rather than one more bare noun or an "or"."""
+    marks = (role for role in roles[j + 1 :] if role in ("or", "comma", "stop", "end", "descriptor"))
+    return roles[j] == "and" or (roles[j] == "comma" and next(marks, "end") == "descriptor")
 
 
-def _backward(kinds: Sequence[str], i: int) -> set[int]:
+def _backward(roles: Sequence[str], i: int) -> set[int]:
     """From a "not seen" back to the start of its subject."""
     negated: set[int] = set()
     for j in range(i - 1, -1, -1):
-        kind = kinds[j]
-        if kind in ("stop", "end", "long", "short", "negation_after"):
+        role = roles[j]
+        if role in (*_BARRIERS, "negation_after"):
             break
-        if kind in ("comma", "and") and j and kinds[j - 1] != "descriptor":
+        if role in ("comma", "and") and j and roles[j - 1] != "descriptor":
             break
-        if kind == "descriptor":
+        if role == "descriptor":
             negated.add(j)
     return negated

@@ -5,6 +5,7 @@ No row is taken from the collection.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
@@ -123,52 +124,48 @@ def _rows(
         count[side] += 1
         views = ["CC", "MLO"] if x.rows == 2 else [str(rng.choice(["CC", "MLO"], p=[0.38, 0.62]))]
         for view in views:
-            out.append(
-                DemoRow(
-                    kind,
-                    split,
-                    patient,
-                    density,
-                    side,
-                    view,
-                    count[side],
-                    x.what,
-                    x.how,
-                    x.assessment,
-                    x.pathology,
-                    x.subtlety,
-                )
-            )
+            number, written = count[side], (x.what, x.how, x.assessment, x.pathology, x.subtlety)
+            out.append(DemoRow(kind, split, patient, density, side, view, number, *written))
     return out
 
 
 def _disagree(rows: list[DemoRow], rng: np.random.Generator) -> list[DemoRow]:
     """Let the two views of some lesions disagree, by exchanging what was written of two lesions of equal pathology."""
     rows = list(rows)
+    pairs = _view_pairs(rows)
+    pairs = [pairs[i] for i in rng.permutation(len(pairs))]
+    taken: set[int] = set()
+    for a, (_, i) in enumerate(pairs):
+        if a in taken or len(taken) >= TYPE_DISAGREES:
+            continue
+        for b, (_, j) in enumerate(pairs[a + 1 :], start=a + 1):
+            if b not in taken and _may_exchange(rows[i], rows[j]):
+                rows[i], rows[j] = replace(rows[i], what=rows[j].what), replace(rows[j], what=rows[i].what)
+                taken |= {a, b}
+                break
+    _differ_in_pathology(rows, [j for k, (_, j) in enumerate(pairs) if k not in taken])
+    return rows
+
+
+def _view_pairs(rows: list[DemoRow]) -> list[list[int]]:
+    """The two rows of each lesion that is seen in both views, by their index."""
     seen: dict[tuple[str, str, int], list[int]] = {}
     for i, r in enumerate(rows):
         seen.setdefault((r.patient, r.side, r.number), []).append(i)
-    pairs = [seen[key] for key in sorted(seen) if len(seen[key]) == 2]
-    pairs = [pairs[i] for i in rng.permutation(len(pairs))]
-    taken: set[int] = set()
-    done = 0
-    for a, (_, i) in enumerate(pairs):
-        if done >= TYPE_DISAGREES:
-            break
-        if a in taken or not rows[i].what or not rows[i].how:
-            continue
-        for b in range(a + 1, len(pairs)):
-            j = pairs[b][1]
-            same = rows[i].pathology == rows[j].pathology and rows[i].assessment == rows[j].assessment
-            if b not in taken and rows[j].what and rows[j].how and same and rows[i].what != rows[j].what:
-                rows[i], rows[j] = replace(rows[i], what=rows[j].what), replace(rows[j], what=rows[i].what)
-                taken |= {a, b}
-                done += 2
-                break
-    free = [k for k in range(len(pairs)) if k not in taken and rows[pairs[k][1]].pathology == "BENIGN"]
-    for k in free[:PATHOLOGY_DISAGREES]:
-        rows[pairs[k][1]] = replace(rows[pairs[k][1]], pathology="BENIGN_WITHOUT_CALLBACK")
-    return rows
+    return [own for _, own in sorted(seen.items()) if len(own) == 2]
+
+
+def _differ_in_pathology(rows: list[DemoRow], second: list[int]) -> None:
+    """Let the pathology of the first few benign rows in `second` differ from that of the lesion's other view."""
+    benign = [j for j in second if rows[j].pathology == "BENIGN"]
+    for j in benign[:PATHOLOGY_DISAGREES]:
+        rows[j] = replace(rows[j], pathology="BENIGN_WITHOUT_CALLBACK")
+
+
+def _may_exchange(one: DemoRow, other: DemoRow) -> bool:
+    """Whether two rows differ in what is named, and in nothing that goes with it."""
+    same = one.pathology == other.pathology and one.assessment == other.assessment
+    return bool(one.what and one.how and other.what and other.how and same and one.what != other.what)
 
 
 def _spell(rows: list[DemoRow], rng: np.random.Generator) -> list[DemoRow]:
@@ -194,14 +191,16 @@ def _masses(
     crossing = {"train": 11, "test": SHARED_ACROSS - 11}[part]
     same = {"train": 70, "test": 12}[part]
     in_other = {r.patient for r in so_far if r.kind == "mass"}
-    far = [p for p, s in calc_split.items() if s != part and p not in in_other][:crossing]
-    near = [p for p, s in calc_split.items() if s == part and p not in in_other][:same]
+    known: dict[bool, list[str]] = {True: [], False: []}  # by whether they lie in this split
+    for patient, split in calc_split.items():
+        if patient not in in_other:
+            known[split == part].append(patient)
     start = CALC_PATIENTS + (0 if part == "train" else 1000)
     new = (f"P_{n:05d}" for n in numbers[start : start + 1000])
-    known = iter([*far, *near])
+    patients = chain(known[False][:crossing], known[True][:same], new)
     out: list[DemoRow] = []
     while len(out) < ROWS[f"mass_{part}"]:
-        patient = next(known, None) or next(new)
+        patient = next(patients)
         lesions = [mass_lesion(rng) for _ in range(1 + (rng.random() < 0.08))]
         grade = density.get(patient) or int(rng.choice([1, 2, 3, 4], p=[0.2, 0.44, 0.27, 0.09]))
         out += _rows("mass", part, patient, grade, lesions, rng)

@@ -19,7 +19,7 @@ def make_uid(*parts: object) -> UID:
     return UID(f"2.25.{int.from_bytes(digest[:16], 'big')}")
 
 
-def dicom_bytes(
+def dicom_bytes(  # noqa: PLR0913 - each is one element of the header
     pixels: np.ndarray,
     *,
     case: str,

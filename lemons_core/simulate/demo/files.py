@@ -55,14 +55,14 @@ def _folder(case: str, seed: int) -> str:
     return "/".join((case, *_uids(seed, case)))
 
 
-def draw_shot(work: Path, shot: Shot, seed: int) -> int:
+def draw_shot(work: Path, shot: Shot, *, seed: int) -> int:
     """Draw one view and write its files. Returns the number of files."""
     first = shot.rows[0]
     rng = np.random.default_rng(shot.seed)
     side = first.side[0]
     where = np.random.default_rng(make_seed(seed, first.patient, first.side))  # shared by both views of a breast
-    places = {n: (float(where.uniform(0.35, 0.75)), float(where.uniform(-0.8, 0.8))) for n in range(1, 10)}
-    lesions = [_lesion(r, places[r.number], k, len(shot.rows)) for k, r in enumerate(shot.rows)]
+    positions = {n: (float(where.uniform(0.35, 0.75)), float(where.uniform(-0.8, 0.8))) for n in range(1, 10)}
+    lesions = [_lesion(r, positions[r.number], k, len(shot.rows)) for k, r in enumerate(shot.rows)]
     picture = simulate_view(lesions, rng=rng, laterality=side, view=first.view, density=first.density or 2)
     # Ten bits of grey in sixteen, as a digitiser of the time delivers: the noise below would only fill the disk.
     view = (np.rint(picture.pixels * 1023) * 64).astype(np.uint16)
@@ -85,11 +85,11 @@ def draw_shot(work: Path, shot: Shot, seed: int) -> int:
     return files
 
 
-def _lesion(row: DemoRow, place: tuple[float, float], k: int, n: int) -> Lesion:
+def _lesion(row: DemoRow, position: tuple[float, float], k: int, n: int) -> Lesion:
     tokens = tuple(dict.fromkeys(MORPHOLOGY_TWINS.get(t, t) for t in row.what.split("-")))
-    side = place[1] if n == 1 else (-0.75, 0.75)[k]  # two in one view keep apart
+    side = position[1] if n == 1 else (-0.75, 0.75)[k]  # two in one view keep apart
     # A compound distribution is drawn by its last word; a missing one was not thought worth a word: a loose group.
-    return Lesion(tokens, row.how.split("-")[-1] or "CLUSTERED", place[0], side)
+    return Lesion(tokens, row.how.split("-")[-1] or "CLUSTERED", position[0], side)
 
 
 def make_seed(*parts: object) -> int:

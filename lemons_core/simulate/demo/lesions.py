@@ -87,15 +87,18 @@ def _give_distribution(lesions: list[DrawnLesion], rng: np.random.Generator) -> 
     for x in lesions:
         if x.how:
             x.how, x.unplaced = "", True
-            continue
-        weights = np.array([share for share, _ in DISTRIBUTIONS.values()])
-        for token in x.what.split("-"):
-            weights *= [PULL.get(token, {}).get(name, 1.0) for name in DISTRIBUTIONS]
-        x.how = str(rng.choice(list(DISTRIBUTIONS), p=weights / weights.sum()))
-        if x.how == "CLUSTERED" and rng.random() < 0.03:
-            x.how = "CLUSTERED-LINEAR"
+        else:
+            x.how = _draw_distribution(x.what, rng)
     regional = [x for x in lesions if x.how == "REGIONAL" and x.rows == 1]
     regional[0].how = "REGIONAL-REGIONAL"
+
+
+def _draw_distribution(what: str, rng: np.random.Generator) -> str:
+    weights = np.array([share for share, _ in DISTRIBUTIONS.values()])
+    for token in what.split("-"):
+        weights *= [PULL.get(token, {}).get(name, 1.0) for name in DISTRIBUTIONS]
+    how = str(rng.choice(list(DISTRIBUTIONS), p=weights / weights.sum()))
+    return "CLUSTERED-LINEAR" if how == "CLUSTERED" and rng.random() < 0.03 else how
 
 
 def _systematic(p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -105,17 +108,33 @@ def _systematic(p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _give_pathology(lesions: list[DrawnLesion], rng: np.random.Generator) -> None:
+    kind = _kind_shares(lesions)
+    p = _malignant_odds(lesions, kind)
+    sizes, spread, kinds = (np.array(one) for one in zip(*((x.rows, x.how, x.what) for x in lesions), strict=True))
+    order = np.lexsort((rng.random(len(lesions)), sizes, spread, kinds))
+    for i, malignant in zip(order, _systematic(p[order], rng), strict=True):
+        lesions[i].malignant = bool(malignant)
+    _call_back(lesions, kind, rng)
+
+
+def _kind_shares(lesions: list[DrawnLesion]) -> np.ndarray:
+    """The malignant share of each lesion's kind where the distribution is known, (N,)."""
     sizes = np.array([x.rows for x in lesions])
-    open_ = np.array([not x.unplaced for x in lesions])
-    kind = np.array([_share_malignant(x.what) for x in lesions])
+    placed = np.array([not x.unplaced for x in lesions])
+    shares = np.array([_share_malignant(x.what) for x in lesions])
     # Missing distributions lower a kind's share; the rest of that kind makes up for it.
     for name in {x.what for x in lesions}:
         of = np.array([x.what == name for x in lesions])
-        kind[of] *= sizes[of].sum() / max(1, sizes[of & open_].sum())
-    kind = np.clip(kind, 0, 0.97)
-    place = np.array([DISTRIBUTIONS[x.how.split("-")[-1]][1] if x.how else 0.0 for x in lesions])
-    usable = open_ & (kind > 0)
-    score = logit(kind[usable]) + 0.8 * (logit(place[usable]) - logit(np.array(0.45)))
+        shares[of] *= sizes[of].sum() / max(1, sizes[of & placed].sum())
+    return np.clip(shares, 0, 0.97)
+
+
+def _malignant_odds(lesions: list[DrawnLesion], kind: np.ndarray) -> np.ndarray:
+    """How likely each lesion is malignant by kind and distribution, (N,); the sum of rows is the published one."""
+    sizes = np.array([x.rows for x in lesions])
+    spread = np.array([DISTRIBUTIONS[x.how.split("-")[-1]][1] if x.how else 0.0 for x in lesions])
+    usable = np.array([not x.unplaced for x in lesions]) & (kind > 0)
+    score = logit(kind[usable]) + 0.8 * (logit(spread[usable]) - logit(np.array(0.45)))
     low, high = -3.0, 3.0
     for _ in range(40):  # shift all odds alike until the expected number of malignant rows is the published one
         shift = (low + high) / 2
@@ -123,14 +142,11 @@ def _give_pathology(lesions: list[DrawnLesion], rng: np.random.Generator) -> Non
         low, high = (shift, high) if expected < PATHOLOGY["MALIGNANT"] else (low, shift)
     p = np.zeros(len(lesions))
     p[usable] = 1 / (1 + np.exp(-score - shift))
-    order = np.lexsort(
-        (rng.random(len(lesions)), sizes, np.array([x.how for x in lesions]), np.array([x.what for x in lesions]))
-    )
-    chosen = np.zeros(len(lesions), bool)
-    chosen[order] = _systematic(p[order], rng)
-    for x, yes in zip(lesions, chosen, strict=True):
-        x.malignant = bool(yes)
+    return p
 
+
+def _call_back(lesions: list[DrawnLesion], kind: np.ndarray, rng: np.random.Generator) -> None:
+    """Write the pathology; of the benign lesions, those that look most benign were not called back."""
     without = PATHOLOGY["BENIGN_WITHOUT_CALLBACK"]
     exceptions = MISSING_NOT_BWC
     rest = []
@@ -146,7 +162,7 @@ def _give_pathology(lesions: list[DrawnLesion], rng: np.random.Generator) -> Non
             without -= x.rows
         else:
             rest.append((rng.random() + 2 * kind[i], i))
-    for _, i in sorted(rest):  # what looks benign is called back least
+    for _, i in sorted(rest):
         lesions[i].pathology = "BENIGN_WITHOUT_CALLBACK" if lesions[i].rows <= without else "BENIGN"
         without -= lesions[i].rows if lesions[i].rows <= without else 0
 

@@ -27,35 +27,21 @@ TOKENS: dict[str, tuple[int, float]] = {
 }
 # Rows with several kinds: 293 in all. Which kinds meet how often is not published: pairs and triples that a reader
 # would not wonder at, all equally often.
+_PAIRS = (
+    "AMORPHOUS-PLEOMORPHIC", "COARSE-LUCENT_CENTER", "COARSE-ROUND_AND_REGULAR", "DYSTROPHIC-LUCENT_CENTER",
+    "LUCENT_CENTER-PUNCTATE", "PLEOMORPHIC-FINE_LINEAR_BRANCHING", "PUNCTATE-AMORPHOUS", "PUNCTATE-PLEOMORPHIC",
+    "ROUND_AND_REGULAR-EGGSHELL", "ROUND_AND_REGULAR-LUCENT_CENTER", "ROUND_AND_REGULAR-PUNCTATE",
+)  # fmt: skip
+_TRIPLES = (
+    "PUNCTATE-AMORPHOUS-PLEOMORPHIC", "PUNCTATE-PLEOMORPHIC-FINE_LINEAR_BRANCHING",
+    "ROUND_AND_REGULAR-EGGSHELL-LUCENT_CENTER", "ROUND_AND_REGULAR-LUCENT_CENTER-PUNCTATE",
+    "VASCULAR-COARSE-LUCENT_CENTER",
+)  # fmt: skip
 COMPOUNDS: dict[str, int] = {
-    **dict.fromkeys(
-        [
-            "AMORPHOUS-PLEOMORPHIC",
-            "COARSE-LUCENT_CENTER",
-            "COARSE-ROUND_AND_REGULAR",
-            "DYSTROPHIC-LUCENT_CENTER",
-            "LUCENT_CENTER-PUNCTATE",
-            "PLEOMORPHIC-FINE_LINEAR_BRANCHING",
-            "PUNCTATE-AMORPHOUS",
-            "PUNCTATE-PLEOMORPHIC",
-            "ROUND_AND_REGULAR-EGGSHELL",
-            "ROUND_AND_REGULAR-LUCENT_CENTER",
-            "ROUND_AND_REGULAR-PUNCTATE",
-        ],
-        19,
-    ),
+    **dict.fromkeys(_PAIRS, 19),
     "VASCULAR-COARSE": 18,
     "PLEOMORPHIC-PLEOMORPHIC": 1,
-    **dict.fromkeys(
-        [
-            "PUNCTATE-AMORPHOUS-PLEOMORPHIC",
-            "PUNCTATE-PLEOMORPHIC-FINE_LINEAR_BRANCHING",
-            "ROUND_AND_REGULAR-EGGSHELL-LUCENT_CENTER",
-            "ROUND_AND_REGULAR-LUCENT_CENTER-PUNCTATE",
-            "VASCULAR-COARSE-LUCENT_CENTER",
-        ],
-        13,
-    ),
+    **dict.fromkeys(_TRIPLES, 13),
 }
 MISSING_TYPE = 24
 # Distribution: share of the rows that have one (ours), share of them malignant (published).

@@ -1,4 +1,4 @@
-"""Parts of the page of the notes: asking, and what the answer is made of."""
+"""Parts of the page of the notes: the note, its probability, and the reasons for it."""
 
 import html
 from collections import Counter
@@ -6,36 +6,35 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from lemons_core.base.colours import LEMON, NEUTRAL, rgba
 from lemons_core.base.errors import LemonsError
-from lemons_core.base.terms import DISTRIBUTION, MORPHOLOGY, display
+from lemons_core.base.terms import DISTRIBUTION, MORPHOLOGY, View, display
 from lemons_core.charts import notes as charts_notes
 from lemons_core.dataset.explore import PATHOLOGIES
-from lemons_core.notes.ask import READ, Answer, ask
+from lemons_core.notes.answer import NoteAnswer, answer_note
 from lemons_core.notes.explain import DESCRIPTOR_WORDS, same_words, similar_cases
 from lemons_core.notes.model import NoteModel
-from lemons_core.notes.parsing.parse import Parsed, Reading, parse_note
-from lemons_core.notes.text import Features, Note, build_note
-from lemons_core.ui.shell import parts
+from lemons_core.notes.parsing.mentions import Mention
+from lemons_core.notes.parsing.parse import ParsedNote, chosen_note, parse_note
+from lemons_core.notes.text import FEATURE_SETS, FIELD_WORDS, GRADES, Features, Note, build_note
+from lemons_core.ui.shell import parts, state
 
 EXAMPLES = {
     "suspicious": "Segmental fine pleomorphic calcifications, no skin calcifications. Dense breast, BI-RADS 4C.",
     "benign": "Scattered round calcifications with lucent centers, BI-RADS 2.",
     "between": "A cluster of amorphous microcalcs, seen on MLO only; heterogeneously dense, BI-RADS 4A.",
 }
-_FIELDS = {"morphology": "type", "laterality": "side"}
-_GRADES: dict[str, tuple[str, tuple[int | str, ...]]] = {
-    "assessment": ("BI-RADS category", (0, 1, 2, 3, 4, 5)),
-    "breast_density": ("Breast density", (1, 2, 3, 4)),
-    "subtlety": ("Subtlety (1 hard to see, 5 obvious)", (1, 2, 3, 4, 5)),
-    "view": ("View", ("CC", "MLO")),
+_LABELS = {
+    "assessment": "BI-RADS category",
+    "breast_density": "Breast density",
+    "subtlety": "Subtlety (1 hard to see, 5 obvious)",
+    "view": "View",
 }
 
 
-def choose_note(features: Features) -> str | Note:
-    """What the visitor writes or chooses."""
+def choose_note(features: Features) -> ParsedNote:
+    """What the visitor writes, with how it was read, or chooses."""
     way = st.segmented_control(
         "Describe a finding",
         ["free text", "by choice"],
@@ -45,27 +44,43 @@ def choose_note(features: Features) -> str | Note:
         bind="query-params",
     )
     if way == "free text":
-        return _write_note()
+        parsed = parse_note(_write_note())
+        render_mentions(parsed)
+        return parsed
     morphology = st.multiselect(
-        "Type", MORPHOLOGY, ["PLEOMORPHIC"], format_func=display, key="morphology", persist_state="session"
+        "Type", MORPHOLOGY, ["PLEOMORPHIC"], format_func=display, key=state.NOTES_MORPHOLOGY, persist_state="session"
     )
     distribution = st.multiselect(
-        "Distribution", DISTRIBUTION, ["CLUSTERED"], format_func=display, key="distribution", persist_state="session"
+        "Distribution",
+        DISTRIBUTION,
+        ["CLUSTERED"],
+        format_func=display,
+        key=state.NOTES_DISTRIBUTION,
+        persist_state="session",
     )
     grades: dict[str, int | str | None] = {}
-    left, right = st.columns(2)
-    for place, name in enumerate(name for name in _GRADES if name in READ[features]):
-        label, values = _GRADES[name]
-        grades[name] = (right if place % 2 else left).selectbox(
-            label, values, index=None, placeholder="not given", key=f"choose-{name}", persist_state="session"
+    columns = st.columns(2)
+    for position, name in enumerate(name for name in _LABELS if name in FEATURE_SETS[features].reads):
+        values: tuple[int | str, ...] = GRADES.get(name) or tuple(view.value for view in View)
+        grades[name] = columns[position % 2].selectbox(
+            _LABELS[name],
+            values,
+            index=None,
+            placeholder="not given",
+            key=state.NOTES_GRADE + name,
+            persist_state="session",
         )
-    return build_note(morphology, distribution, **grades)
+    return chosen_note(build_note(morphology, distribution, **grades))
 
 
 def _write_note() -> str:
-    st.session_state.setdefault("note", EXAMPLES["suspicious"])
+    st.session_state.setdefault(state.NOTES_TEXT, EXAMPLES["suspicious"])
     text = st.text_area(
-        "The note", key="note", height=110, persist_state="session", placeholder="grouped amorphous calcifications"
+        "The note",
+        key=state.NOTES_TEXT,
+        height=110,
+        persist_state="session",
+        placeholder="grouped amorphous calcifications",
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Read the note", type="primary", icon=":material/ink_highlighter:")
@@ -75,76 +90,66 @@ def _write_note() -> str:
 
 
 def _use_example(text: str) -> None:
-    st.session_state["note"] = text
+    st.session_state[state.NOTES_TEXT] = text
 
 
-def render_note(
-    question: str | Note, features: Features, model_of: Callable[[Features], NoteModel], side: DeltaGenerator
-) -> Answer | None:
-    """How a text was read, here; the probability, in `side`. None when there is none to give."""
-    if isinstance(question, str):
-        parsed = parse_note(question)
-        render_reading(parsed)
-    with side:
-        try:
-            answer = ask(question, features=features, model_of=model_of)
-        except LemonsError as error:
-            todo = parts.plain(error.todo)
-            st.info(f"**No probability.** {parts.plain(error.what)}. {todo}", icon=":material/block:")
-            return None
-        _render_probability(answer)
+def render_answer(
+    parsed: ParsedNote, features: Features, model_of: Callable[[Features], NoteModel]
+) -> NoteAnswer | None:
+    """The probability with its cautions, or why there is none to give."""
+    try:
+        answer = answer_note(parsed, features=features, model_of=model_of)
+    except LemonsError as error:
+        todo = parts.plain(error.todo)
+        st.info(f"**No probability.** {parts.plain(error.what)}. {todo}", icon=":material/block:")
+        return None
+    _render_probability(answer)
     return answer
 
 
-def render_reading(parsed: Parsed) -> None:
+def render_mentions(parsed: ParsedNote) -> None:
     """The text with its descriptors marked and named, and what was not understood."""
     st.html(marked(parsed))
-    words = list(dict.fromkeys(reading.text for reading in parsed.unknown))
+    words = list(dict.fromkeys(word.text for word in parsed.unknown))
     if words:
         shown = ", ".join(f"“{parts.plain(word[:30])}”" for word in words[:12])
         more = f" and {len(words) - 12:,} more" if len(words) > 12 else ""
         st.caption(f"Not understood: {shown}{more}.")
 
 
-def marked(parsed: Parsed) -> str:
-    """HTML: the text, each reading marked with what it was read as. Every character of it is escaped."""
-    spans: list[tuple[int, int, list[Reading]]] = []
-    for reading in sorted((*parsed.readings, *parsed.unknown), key=lambda r: (r.start, -r.end)):
-        if spans and reading.start < spans[-1][1]:  # two meanings of one phrase share a mark
+def marked(parsed: ParsedNote) -> str:
+    """HTML: the text, each mention marked with what it was read as. Every character of it is escaped."""
+    spans: list[tuple[int, int, list[Mention]]] = []
+    for mention in sorted((*parsed.mentions, *parsed.unknown), key=lambda m: (m.start, -m.end)):
+        if spans and mention.start < spans[-1][1]:  # two meanings of one phrase share a mark
             start, end, inside = spans[-1]
-            spans[-1] = start, max(end, reading.end), [*inside, reading]
+            spans[-1] = start, max(end, mention.end), [*inside, mention]
         else:
-            spans.append((reading.start, reading.end, [reading]))
-    pieces, place = [], 0
+            spans.append((mention.start, mention.end, [mention]))
+    pieces, done = [], 0
     for start, end, inside in spans:
-        pieces.append(html.escape(parsed.text[place:start]))
-        pieces.append(_mark(parsed.text[start:end], inside))
-        place = end
-    pieces.append(html.escape(parsed.text[place:]))
+        pieces += [html.escape(parsed.text[done:start]), _mark(parsed.text[start:end], inside)]
+        done = end
+    pieces.append(html.escape(parsed.text[done:]))
     style = "line-height:2;white-space:pre-wrap;overflow-wrap:anywhere;max-height:16rem;overflow-y:auto"
     return f'<div style="{style}" role="group" aria-label="How the note was read">{"".join(pieces)}</div>'
 
 
-def _mark(text: str, readings: Sequence[Reading]) -> str:
-    known = [reading for reading in readings if reading.field]
+def _mark(text: str, mentions: Sequence[Mention]) -> str:
+    known = [mention for mention in mentions if mention.field]
     if not known:
         return f'<span style="border-bottom:2px dotted {NEUTRAL}" title="not understood">{html.escape(text)}</span>'
-    absent = all(reading.negated for reading in known)
-    said = "; ".join(f"{_field(r)} {display(r.value)}{' absent' if r.negated else ''}" for r in known)
+    absent = all(mention.negated for mention in known)
+    words = "; ".join(f"{FIELD_WORDS[m.field]} {display(m.value)}{' absent' if m.negated else ''}" for m in known)
     colour, line = (NEUTRAL, "line-through") if absent else (LEMON, "none")
     return (
         f'<mark style="background:{rgba(colour, 0.22)};color:inherit;border-radius:.3rem;padding:.1rem .3rem">'
         f'<span style="text-decoration:{line}">{html.escape(text)}</span>'
-        f'<small style="margin-left:.4rem;font-weight:600;opacity:.85">{html.escape(said)}</small></mark>'
+        f'<small style="margin-left:.4rem;font-weight:600;opacity:.85">{html.escape(words)}</small></mark>'
     )
 
 
-def _field(reading: Reading) -> str:
-    name = _FIELDS.get(reading.field, reading.field)
-    return DESCRIPTOR_WORDS.get(name, name)
-
-
-def _render_probability(answer: Answer) -> None:
+def _render_probability(answer: NoteAnswer) -> None:
     where = "At or above" if answer.malignant else "Below"
     st.metric(
         "Calibrated probability of malignancy",
@@ -163,7 +168,7 @@ def _render_probability(answer: Answer) -> None:
         st.warning(parts.plain(caution), icon=":material/warning:")
 
 
-def render_why(answer: Answer) -> None:
+def render_why(answer: NoteAnswer) -> None:
     why = answer.explanation
     st.markdown("**What moved it**")
     steps = "; ".join(f"{DESCRIPTOR_WORDS.get(name, name)} {words} {value:+.2f}" for name, words, value in why.steps)
@@ -179,11 +184,11 @@ def render_why(answer: Answer) -> None:
 def render_similar(table: pd.DataFrame, note: Note, words: str) -> None:
     """Known cases that read alike, one a patient, with their outcome."""
     st.markdown("**Cases that read alike**")
-    same = same_words(table, note)
-    if same["n"]:
+    n, malignant, share = same_words(table, note)
+    if share:
         st.markdown(
-            f"With exactly this type and distribution: **{same['malignant']:,} of {same['n']:,} rows malignant** "
-            f"({same['share']:.0%}, 95% interval {same['low']:.0%} to {same['high']:.0%})."
+            f"With exactly this type and distribution: **{malignant:,} of {n:,} rows malignant** "
+            f"({share.value:.0%}, 95% interval {share.low:.0%} to {share.high:.0%})."
         )
     else:
         st.markdown("No row has exactly this type and distribution.")

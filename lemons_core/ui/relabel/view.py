@@ -3,27 +3,25 @@
 import pandas as pd
 import streamlit as st
 
-from lemons_core.charts import base as charts
-from lemons_core.charts import labels as charts_labels
-from lemons_core.dataset import explore as eda
-from lemons_core.dataset import export
+from lemons_core.charts.base import counts_figure, share_figure
+from lemons_core.charts.labels import overlap_figure, sankey_figure
+from lemons_core.dataset import explore, export
 from lemons_core.dataset.overview import Overview
-from lemons_core.labels import summary as relabel
+from lemons_core.labels import summary
 from lemons_core.labels.mapping import GroupMapping
 from lemons_core.labels.review import REASONS
 from lemons_core.metrics.binary import wilson
-from lemons_core.ui.shell import parts
+from lemons_core.ui.shell import parts, state
 
-ASKED = "image_model_asked"  # session: the visitor wants the image model's doubts among the suspects
-MOST_ASKED = 400  # crops; at a few a second more would keep a visitor waiting for minutes
+MOST_CROPS = 400  # crops; at a few a second more would keep a visitor waiting for minutes
 
 
 def render_flow(table: pd.DataFrame, seen: Overview) -> None:
     st.subheader("From type to group", anchor=False)
-    flow = relabel.type_to_group(table)
+    flow = summary.type_to_group(table)
     alt = "; ".join(f"{row.morphology} to {row.group} {row.n}" for row in flow.itertuples())
-    parts.chart(charts_labels.sankey_figure(flow), "flow", f"Rows from type to group: {alt}")
-    uncovered, several = relabel.uncovered_rows(table), relabel.multi_rows(table)
+    parts.chart(sankey_figure(flow), "flow", f"Rows from type to group: {alt}")
+    uncovered, several = summary.uncovered_rows(table), summary.multi_rows(table)
     low, high = wilson(len(several), len(table))
     st.caption(
         f"n = {len(table):,} rows, {parts.data_words(seen)}. {len(several):,} rows ({len(several) / len(table):.1%}, "
@@ -37,22 +35,22 @@ def render_flow(table: pd.DataFrame, seen: Overview) -> None:
 def render_statistics(table: pd.DataFrame, seen: Overview) -> None:
     st.subheader("Does it make sense?", anchor=False)
     note = f"n = {len(table):,} rows, {parts.data_words(seen)}. Case-enriched: these are not screening PPVs."
-    group, left, right = eda.ATTRIBUTES["group"], *st.columns(2, gap="large")
+    group, left, right = explore.ATTRIBUTES["group"], *st.columns(2, gap="large")
     with left:
         st.markdown("**Pathology by group**")
         st.html(parts.PATHOLOGY_KEY)
-        counts = eda.count_by(table, group)
-        parts.chart(charts.counts_figure(counts), "group-counts", parts.alt_counts(counts))
+        counts = explore.count_by(table, group)
+        parts.chart(counts_figure(counts), "group-counts", parts.alt_counts(counts))
     with right:
         st.markdown("**Malignant share by group**")
-        shares = eda.malignant_share(table, group)
-        parts.chart(charts.share_figure(shares), "group-shares", parts.alt_shares(shares))
+        shares = explore.malignant_share(table, group)
+        parts.chart(share_figure(shares), "group-shares", parts.alt_shares(shares))
     st.caption(f"{note} A row counts in each of its groups.")
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Groups that stand together in one row**")
-        both = relabel.co_occurrence(table)
-        parts.chart(charts_labels.overlap_figure(both), "overlap", f"Rows that hold two groups: {both.to_dict()}")
+        both = explore.co_occurrence(table, group, every=True)
+        parts.chart(overlap_figure(both), "overlap", f"Rows that hold two groups: {both.to_dict()}")
     with right:
         st.markdown("**Rows by single label**")
         by = st.segmented_control(
@@ -60,11 +58,11 @@ def render_statistics(table: pd.DataFrame, seen: Overview) -> None:
             ["split", "view", "breast_density"],
             default="split",
             required=True,
-            key="labels-by",
+            key=state.RELABEL_DIVIDE,
             format_func=lambda column: column.replace("_", " "),
         )
-        st.dataframe(relabel.label_counts_by(table, by))
-    pairs = relabel.view_agreement(table)
+        st.dataframe(summary.label_counts_by(table, by))
+    pairs = summary.view_agreement(table)
     agree, n = int(pairs["same_type"].sum()), len(pairs)
     low, high = wilson(agree, n)
     with st.expander(f"Do both views of a lesion agree? {agree:,} of {n:,} on the type"):
@@ -75,11 +73,11 @@ def render_statistics(table: pd.DataFrame, seen: Overview) -> None:
         )
         st.dataframe(pairs[~pairs["same_type"]].drop(columns="same_type"), hide_index=True, height=260)
     with st.expander("Class weights for training"):
-        weights = relabel.class_weights(table[table["split"] == "train"])
+        weights = summary.class_weights(table[table["split"] == "train"])
         st.dataframe(weights.round(3), hide_index=True)
         st.caption("Training split, single label; mean weight 1. Effective number: Cui et al. 2019, beta 0.999.")
     with st.expander("The original work's labels cannot come from the type alone"):
-        compared = relabel.against_original(table)
+        compared = summary.against_original(table)
         st.dataframe(compared, hide_index=True)
         st.markdown(
             "The work that this project follows had 82 amorphous, 56 macro, 128 micro and 56 vascular crops in its "
@@ -92,15 +90,15 @@ def render_statistics(table: pd.DataFrame, seen: Overview) -> None:
 def render_model_question(table: pd.DataFrame) -> None:
     """Offer the image model's doubts: rows where it is confident of another group than the label's."""
     crops = int((table["crop_file"].notna() & table["calc_group"].notna()).sum())
-    if ASKED in st.session_state:
+    if state.RELABEL_WITH_MODEL in st.session_state:
         st.caption(f"The shipped image model, trained on simulated calcifications, was asked about {crops:,} crops.")
-    elif 0 < crops <= MOST_ASKED:
+    elif 0 < crops <= MOST_CROPS:
         st.button(
             f"Ask the image model about {crops:,} crops",
             icon=":material/psychology_alt:",
             help="Adds the rows where it is as sure of another group as it usually is of that group's own rows.",
             on_click=st.session_state.update,
-            args=({ASKED: True},),
+            args=({state.RELABEL_WITH_MODEL: True},),
         )
     else:
         st.caption("`python -m lemons_core labels --model DIR` adds the rows where an image model disagrees.")

@@ -1,4 +1,4 @@
-"""What one can take away of an answer; each file is made when its button is pressed, and named without the original."""
+"""Files of an analysis to download; each is made when its button is pressed, and named without the original."""
 
 import io
 import zipfile
@@ -9,25 +9,23 @@ from importlib.util import find_spec
 import streamlit as st
 
 from lemons_core.base import config
-from lemons_core.ui.scan import analyses as scans
+from lemons_core.ui.scan import analyses
 from lemons_core.ui.scan.analyses import Scan
-from lemons_core.ui.scan.uploads import Upload
 from lemons_core.vision.record.card import ModelCard, read_card
 
-Make = Callable[[Upload, Scan, ModelCard, str], bytes]
+Make = Callable[[Scan, ModelCard, str], bytes]
 
 
-def render_files(given: Upload, scan: Scan, number: int) -> None:
+def render_files(scan: Scan, number: int) -> None:
     """A button for each kind of file; `number` tells the pictures of this visit apart."""
     card = read_card(config.read_settings().model)
-    name = f"scan {number}"
     st.subheader("Take away", anchor=False)
     with st.container(horizontal=True):
         for label, suffix, mime, make in KINDS:
             missing = suffix == "-dicom.zip" and find_spec("highdicom") is None
             st.download_button(
                 label,
-                data=partial(make, given, scan, card, name),
+                data=partial(make, scan, card, f"scan {number}"),
                 file_name=f"scan-{number}{suffix}",
                 mime=mime,
                 key=f"take{suffix}",
@@ -39,62 +37,39 @@ def render_files(given: Upload, scan: Scan, number: int) -> None:
     st.caption("De-identified: of the file's header only the facts below go along, and its name never does.")
 
 
-def _pdf(given: Upload, scan: Scan, card: ModelCard, name: str) -> bytes:
+def _pdf(scan: Scan, card: ModelCard, name: str) -> bytes:
     from lemons_core.report import report_pdf
     from lemons_core.report.files import heat_of
     from lemons_core.vision.network.weights import read_model
 
-    answer = scans.answer_of(given, scan)
-    return report_pdf(
-        answer.picture,
-        answer.scan,
-        card,
-        name=name,
-        crop=answer.crop,
-        refused=answer.refused,
-        heat=heat_of(answer, read_model()),
-        warnings=answer.warnings,
-    )
+    pixels = analyses.read_picture(scan.upload).pixels
+    return report_pdf(scan.analysis, pixels, card, name=name, heat=heat_of(scan.analysis, pixels, read_model()))
 
 
-def _json(given: Upload, scan: Scan, card: ModelCard, name: str) -> bytes:
+def _json(scan: Scan, card: ModelCard, name: str) -> bytes:
     from lemons_core.report import result_json
 
-    answer = scans.answer_of(given, scan)
-    return result_json(
-        answer.picture,
-        answer.scan,
-        card,
-        name=name,
-        crop=answer.crop,
-        refused=answer.refused,
-        warnings=answer.warnings,
-    )
+    return result_json(scan.analysis, card, name=name)
 
 
-def _csv(given: Upload, scan: Scan, card: ModelCard, name: str) -> bytes:
+def _csv(scan: Scan, card: ModelCard, name: str) -> bytes:
     from lemons_core.report import regions_csv
 
-    return regions_csv(scan.result, name=name)
+    return regions_csv(scan.analysis, card, name=name)
 
 
-def _overlay(given: Upload, scan: Scan, card: ModelCard, name: str) -> bytes:
-    from lemons_core.images.display import to_grey8
-    from lemons_core.report.pictures import mark
-    from lemons_core.ui.shell.viewer import encode
+def _boxes(scan: Scan, card: ModelCard, name: str) -> bytes:
+    from lemons_core.report.files import boxes_png
 
-    assert scan.result
-    grey = to_grey8(scans.answer_of(given, scan).picture.pixels)
-    return encode(mark(grey, scan.result.regions, words=config.NOTICE), lossless=True)
+    return boxes_png(scan.analysis, analyses.read_picture(scan.upload).pixels)
 
 
-def _dicom(given: Upload, scan: Scan, card: ModelCard, name: str) -> bytes:
+def _dicom(scan: Scan, card: ModelCard, name: str) -> bytes:
     from lemons_core.report.dicom import dicom_files
 
-    assert scan.result
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
-        for file, content in dicom_files(scans.answer_of(given, scan).picture, scan.result, card).items():
+        for file, content in dicom_files(scan.analysis, analyses.read_picture(scan.upload).pixels, card).items():
             archive.writestr(file, content)
     return data.getvalue()
 
@@ -103,6 +78,6 @@ KINDS: tuple[tuple[str, str, str, Make], ...] = (
     ("Report (PDF)", ".pdf", "application/pdf", _pdf),
     ("Result (JSON)", ".json", "application/json", _json),
     ("Regions (CSV)", ".csv", "text/csv", _csv),
-    ("Picture with boxes (PNG)", "-overlay.png", "image/png", _overlay),
+    ("Picture with boxes (PNG)", "-overlay.png", "image/png", _boxes),
     ("DICOM: overlay and CAD SR", "-dicom.zip", "application/zip", _dicom),
 )

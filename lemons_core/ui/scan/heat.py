@@ -1,129 +1,139 @@
-"""The close look: one region enlarged, its heat map beside it, and how far to trust that map."""
+"""The close look: one detection enlarged, its heat map beside it, and how far to trust that map."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from lemons_core.base.terms import GROUPS
-from lemons_core.ui.scan import analyses as scans
-from lemons_core.ui.scan.analyses import Scan
-from lemons_core.ui.scan.uploads import Upload
-from lemons_core.ui.scan.view import HEAT, WINDOW, chosen_region
-from lemons_core.ui.shell import source
+from lemons_core.ui.scan import analyses
+from lemons_core.ui.scan.analyses import HeatOptions, Scan
+from lemons_core.ui.scan.view import chosen_detection
+from lemons_core.ui.shell import source, state
+from lemons_core.vision.record.findings import Analysis
 
 if TYPE_CHECKING:
-    from lemons_core.vision.detect.detector import Detection
     from lemons_core.vision.detect.gradcam import HeatMap
 
 TOP = "top group"
 CHOICES = (TOP, "calcification", *(str(group) for group in GROUPS))
 OPACITY = 0.55
 LONGEST = 900  # pixels of a picture here: more than its column can show
-ALIKE = 0.5  # from this likeness on, a map owes more to the picture's own edges than to what was learned
+ALIKE = 0.5  # from this similarity on, a map owes more to the picture's own edges than to what was learned
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What is to be explained, and how it is shown."""
-
-    region: "Detection | None"
-    target: str
-    layer: str
-    opacity: float
-
-
-def read_choice(scan: Scan) -> Choice:
-    """What the widgets below say, also before they stand on the page."""
+def read_options(analysis: Analysis) -> HeatOptions | None:
+    """What the widgets of the close look say, also before they stand on the page; None where there is nothing."""
     from lemons_core.vision.detect.gradcam import DEFAULT_LAYER, LAYERS
 
-    assert scan.result
-    number = chosen_region(scan)
-    region = scan.result.regions[number - 1] if number else None
-    found = region or scan.crop
-    assert found
-    label = st.session_state.get("class") or st.query_params.get("class", TOP)
-    layer = st.session_state.get("layer", DEFAULT_LAYER)
-    return Choice(
-        region,
-        found.top if label not in CHOICES[1:] else label,
-        layer if layer in LAYERS else DEFAULT_LAYER,
-        st.session_state.get("opacity", OPACITY),
-    )
+    number = chosen_detection(analysis)
+    detection = analysis.detections[number - 1] if number else None
+    found = detection or analysis.crop
+    if found is None:
+        return None
+    label = st.session_state.get(state.SCAN_HEAT_CLASS) or st.query_params.get(state.SCAN_HEAT_CLASS, TOP)
+    layer = st.session_state.get(state.SCAN_HEAT_LAYER, DEFAULT_LAYER)
+    target = found.top if label not in CHOICES[1:] else label
+    return HeatOptions(detection, target, layer if layer in LAYERS else DEFAULT_LAYER)
 
 
-def render_close(given: Upload, scan: Scan) -> None:
-    """The chosen region and its heat map side by side."""
-    from lemons_core.images import display as overlay
+def read_opacity() -> float:
+    """0-1, of the heat map over the picture."""
+    opacity: float = st.session_state.get(state.SCAN_HEAT_OPACITY, OPACITY)
+    return opacity
+
+
+def heat_on_view(analysis: Analysis) -> HeatOptions | None:
+    """The heat map that is to lie over the whole picture as well; None when nobody asked for it."""
+    return read_options(analysis) if st.session_state.get(state.SCAN_HEAT_ON_VIEW) else None
+
+
+def render_close(scan: Scan) -> None:
+    """The chosen detection and its heat map side by side."""
+    from lemons_core.images import display
     from lemons_core.vision.detect.gradcam import DEFAULT_LAYER, LAYERS
 
-    assert scan.result
-    number = chosen_region(scan)
-    if not number and not scan.crop:
+    number = chosen_detection(scan.analysis)
+    if not number and not scan.analysis.crop:
         return
     what = f"place {number}" if number else "the crop"
     st.subheader(f"Why? A close look at {what}", anchor=False)
     with st.container(horizontal=True):
         st.segmented_control(
-            "Heat map for", CHOICES, key="class", bind="query-params", default=TOP, required=True, wrap=True
-        )
+            "Heat map for", CHOICES, key=state.SCAN_HEAT_CLASS, bind="query-params", default=TOP, required=True,
+            wrap=True,
+        )  # fmt: skip
         layer = st.segmented_control(
-            "Layer", list(LAYERS), key="layer", default=DEFAULT_LAYER, required=True, persist_state="session"
-        )
+            "Layer", list(LAYERS), key=state.SCAN_HEAT_LAYER, default=DEFAULT_LAYER, required=True,
+            persist_state="session",
+        )  # fmt: skip
     st.caption(f"{layer.capitalize()}: {LAYERS[layer]}.")
-    choice = read_choice(scan)
-    found = scans.explain(given, scan, choice.region, choice.target, choice.layer)
+    options = read_options(scan.analysis)
+    assert options, "there is a detection or a crop"
+    found = analyses.explain(scan, options)
     row, col, height, width = found.box
-    window = st.session_state.get(WINDOW[0], 100), st.session_state.get(WINDOW[1], 0)
-    grey = scans.grey_of(given, window)[row : row + height, col : col + width]
+    window = st.session_state.get(state.SCAN_WINDOW_WIDTH, 100), st.session_state.get(state.SCAN_WINDOW_LEVEL, 0)
+    grey = analyses.grey_of(scan.upload, window)[row : row + height, col : col + width]
     left, right = st.columns(2, gap="medium")
     below_left, below_right = st.columns(2, gap="medium")
     with below_right:
-        opacity = st.slider("Opacity of the heat map", 0.0, 1.0, OPACITY, 0.05, key="opacity", persist_state="session")
-        stops = ",".join(f"rgb({red},{green},{blue})" for red, green, blue in overlay.colour_table()[::17])
-        st.html(
-            f'<div class="scale"><span>low</span><i role="img" aria-label="Dark violet is low, yellow is high" '
-            f'style="background:linear-gradient(90deg,{stops})"></i><span>high</span></div>'
-        )
+        opacity = _render_opacity()
     with below_left:
-        st.toggle("Show the heat map on the picture above as well", key=HEAT, persist_state="session")
+        st.toggle(
+            "Show the heat map on the picture above as well", key=state.SCAN_HEAT_ON_VIEW, persist_state="session"
+        )
         st.caption(
             "The heat map shows which parts raised this one score, scaled to its own maximum; it is not an outline of "
             "a finding and says nothing of how sure the model is."
         )
-    spacing = scan.result.spacing_mm
     shown = source.fit(grey, LONGEST).round().astype("uint8")
     left.image(
-        shown, caption=f"{what.capitalize()}, {width * spacing:.0f} x {height * spacing:.0f} mm", width="stretch",
-        alt=f"{what}, enlarged; bright is dense",
+        shown, caption=f"{what.capitalize()}, {width * found.spacing_mm:.0f} x {height * found.spacing_mm:.0f} mm",
+        width="stretch", alt=f"{what}, enlarged; bright is dense",
     )  # fmt: skip
-    value = _value(scan, choice)
+    value = _value(scan.analysis, options)
     if not found.heat.any():
-        right.info(f"Nothing here raised the score for {choice.target} ({value:.0%}).", icon=":material/blur_off:")
+        right.info(f"Nothing here raised the score for {found.target} ({value:.0%}).", icon=":material/blur_off:")
         return
     right.image(
-        overlay.blend(shown, source.fit(found.heat, LONGEST), opacity=opacity),
-        caption=f"Grad-CAM for {choice.target} ({value:.0%}), {choice.layer}",
+        display.blend(shown, source.fit(found.heat, LONGEST), opacity=opacity),
+        caption=f"Grad-CAM for {found.target} ({value:.0%}), {found.layer}",
         width="stretch",
-        alt=f"Heat map of the parts that raised the score for {choice.target}, laid over the picture",
+        alt=f"Heat map of the parts that raised the score for {found.target}, laid over the picture",
     )
-    trust = st.expander("How far to trust this map", icon=":material/rule:", on_change="rerun", key="trust")
+    trust = st.expander(
+        "How far to trust this map", icon=":material/rule:", on_change="rerun", key=state.SCAN_HEAT_TRUST
+    )
     if trust.open:
         with trust:
-            render_trust(given, scan, found, choice.layer)
+            render_trust(scan, found)
 
 
-def _value(scan: Scan, choice: Choice) -> float:
+def _render_opacity() -> float:
+    """The slider, and the colours from low to high."""
+    from lemons_core.images import display
+
+    opacity = st.slider(
+        "Opacity of the heat map", 0.0, 1.0, OPACITY, 0.05, key=state.SCAN_HEAT_OPACITY, persist_state="session"
+    )
+    stops = ",".join(f"rgb({red},{green},{blue})" for red, green, blue in display.colour_table()[::17])
+    st.html(
+        f'<div class="scale"><span>low</span><i role="img" aria-label="Dark violet is low, yellow is high" '
+        f'style="background:linear-gradient(90deg,{stops})"></i><span>high</span></div>'
+    )
+    return opacity
+
+
+def _value(analysis: Analysis, options: HeatOptions) -> float:
     """The probability that the map explains, as the bars show it."""
-    if choice.region:
-        return choice.region.probabilities.get(choice.target, choice.region.score)
-    assert scan.crop
-    return scan.crop.probabilities.get(choice.target, scan.crop.calcification)
+    if options.detection:
+        return options.detection.probabilities.get(options.target, options.detection.score)
+    assert analysis.crop
+    return analysis.crop.probabilities.get(options.target, analysis.crop.calcification)
 
 
-def render_trust(given: Upload, scan: Scan, found: "HeatMap", layer: str) -> None:
+def render_trust(scan: Scan, found: "HeatMap") -> None:
     """Does the map change when the model forgets, and does the heat lie where the reference mask is?"""
-    alike = scans.likeness(given, scan, found, layer)
+    alike = analyses.similarity(scan, found)
     verdict = (
         "It hardly changes: it follows the picture's own edges more than what was learned, so do not lean on it."
         if alike >= ALIKE
@@ -134,13 +144,13 @@ def render_trust(given: Upload, scan: Scan, found: "HeatMap", layer: str) -> Non
         "whose late layers were drawn at random explained the same picture; 1 would be the same map, 0 one that has "
         "nothing to do with it."
     )
-    masks = given.sample.masks if given.sample else ()
+    masks = scan.upload.sample.masks if scan.upload.sample else ()
     if not masks:
         st.caption(
             "For whole views of the data in use, which come with a reference mask, the share of heat inside is told."
         )
         return
-    inside = scans.mask_within(masks, scan.shape, found.box)
+    inside = analyses.mask_within(masks, scan.analysis.image.shape, found.box)
     if inside is None:
         st.caption("The reference mask has another size than this picture, so it is not compared.")
         return

@@ -1,4 +1,4 @@
-"""What the visitor has given: pictures and ZIPs of pictures, in memory, for this visit only."""
+"""What the visitor has uploaded: pictures and ZIPs of pictures, in memory, for this visit only."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,13 +11,12 @@ import streamlit as st
 
 from lemons_core.base.errors import LemonsError
 from lemons_core.dataset.overview import Sample
+from lemons_core.ui.shell import state
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 MOST = 24  # pictures at a time; the command line takes any number
-CHOSEN = "chosen_scan"  # session: key of the picture to show, of several; the newest when it has just come
-_GIVEN, _ROUND, _FAULTS = "given", "uploads", "upload_faults"  # session
 
 
 @dataclass(frozen=True)
@@ -42,24 +41,24 @@ def of_sample(sample: Sample) -> Upload:
     return Upload(f"{file}{file.stat().st_mtime_ns}", f"{sample.case_id}.dcm", file.read_bytes, sample)
 
 
-def give(name: str, data: bytes) -> None:
+def put(name: str, data: bytes) -> None:
     """Put a picture in, as if it had been uploaded."""
-    st.session_state[_GIVEN] = tuple(_pictures(name, data))
+    st.session_state[state.SCAN_UPLOADS] = tuple(_pictures(name, data))
 
 
 def current_uploads() -> tuple[Upload, ...]:
     """What is in use; it outlives the uploader, which forgets when the page changes."""
-    return st.session_state.get(_GIVEN, ())
+    return st.session_state.get(state.SCAN_UPLOADS, ())
 
 
 def faults() -> list[LemonsError]:
-    """What was wrong with whole uploads; of a single picture it is told when the picture is read."""
-    return st.session_state.get(_FAULTS, [])
+    """What was wrong with whole uploads; of a single picture it shows when the picture is read."""
+    return st.session_state.get(state.SCAN_UPLOAD_FAULTS, [])
 
 
 def upload_box() -> None:
-    """The uploader, which replaces what was given before."""
-    key = f"upload-{st.session_state.get(_ROUND, 0)}"
+    """The uploader, which replaces what was there before."""
+    key = f"upload-{st.session_state.get(state.SCAN_UPLOAD_ROUND, 0)}"
     st.file_uploader(
         "Upload DICOM, PNG, JPEG, TIFF, or a ZIP of these",
         key=key,
@@ -88,8 +87,8 @@ def _take(key: str) -> None:
         todo = "Give the others later, or use `python -m lemons_core predict FOLDER`."
         wrong.append(LemonsError(f"Only the first {MOST} of {len(unique)} pictures are taken", todo=todo))
     before = {one.key for one in current_uploads()}
-    st.session_state[_GIVEN], st.session_state[_FAULTS] = tuple(unique[:MOST]), wrong
-    st.session_state[CHOSEN] = next((one.key for one in current_uploads() if one.key not in before), None)
+    st.session_state[state.SCAN_UPLOADS], st.session_state[state.SCAN_UPLOAD_FAULTS] = tuple(unique[:MOST]), wrong
+    st.session_state[state.SCAN_CHOSEN] = next((one.key for one in current_uploads() if one.key not in before), None)
 
 
 def _pictures(name: str, data: bytes) -> list[Upload]:
@@ -100,11 +99,13 @@ def _pictures(name: str, data: bytes) -> list[Upload]:
     if not is_archive(data):
         return [Upload(digest, name, lambda: data)]
     members = list_members(data, name=name)
-    return [Upload(f"{digest}/{one.place}", one.name, partial(read_member, data, one, name=name)) for one in members]
+    return [Upload(f"{digest}/{one.index}", one.name, partial(read_member, data, one, name=name)) for one in members]
 
 
 def forget() -> None:
-    """Let go of everything that was given, and empty the uploader."""
-    for key in (_GIVEN, _FAULTS, CHOSEN):
+    """Let go of everything that was uploaded, and empty the uploader."""
+    for key in (state.SCAN_UPLOADS, state.SCAN_UPLOAD_FAULTS, state.SCAN_CHOSEN):
         st.session_state.pop(key, None)
-    st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1  # a new key empties the uploader
+    st.session_state[state.SCAN_UPLOAD_ROUND] = (
+        st.session_state.get(state.SCAN_UPLOAD_ROUND, 0) + 1
+    )  # a new key empties the uploader

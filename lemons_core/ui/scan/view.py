@@ -1,94 +1,74 @@
-"""The answer for one picture: what was found, where it lies, how probable each group is."""
+"""The analysis of one picture: what was found, where it lies, how probable each group is."""
 
 from collections import Counter
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from lemons_core.base import config
 from lemons_core.base.terms import GROUP_WORDS, Group
-from lemons_core.ui.scan import analyses as scans
-from lemons_core.ui.scan.analyses import Scan
-from lemons_core.ui.scan.uploads import Upload
-from lemons_core.ui.shell import parts, source
+from lemons_core.ui.scan import analyses
+from lemons_core.ui.scan.analyses import HeatOptions, Scan
+from lemons_core.ui.shell import parts, source, state
 from lemons_core.vision.record.card import ModelCard, read_card
-
-if TYPE_CHECKING:
-    from lemons_core.vision.detect.classify import CropResult
-    from lemons_core.vision.detect.detector import Detection
+from lemons_core.vision.record.findings import MIN_SCORE, SHOWN_FROM, Analysis, CropResult, Detection, Refusal
 
 NOT_SURE = "not sure which group"
-WINDOW, HEAT, LIMIT = ("scan_window", "scan_level"), "heat_on_view", "shown_from_"  # session
-
-
-def choose_region(number: int) -> None:
-    """Make region `number`, from 1, the chosen one; 0 is a crop as one piece."""
-    st.query_params["region"] = str(number)
-
-
-def chosen_region(scan: Scan) -> int:
-    """Number of the chosen region, from 1; 0: none, or the crop as one piece."""
-    assert scan.result
-    asked = st.query_params.get("region", "")
-    number = int(asked) if asked.isdecimal() and len(asked) < 4 else -1
-    first = 0 if scan.crop else 1
-    number = number if first <= number <= len(scan.result.regions) else first
-    return min(number, len(scan.result.regions))
-
-
-def summary(scan: Scan) -> str:
-    """The answer in a few words, plain text."""
-    if scan.result is None:
-        return "refused: no mammogram"
-    if scan.crop:
-        return f"crop, any calcification {scan.crop.calcification:.0%}, {kind_words(scan.crop)}"
-    count = len(scan.result.regions)
-    if not count:
-        return "no place that looks like calcification"
-    first = scan.result.regions[0]
-    return f"{count} place{'s' * (count > 1)}, the first {first.score:.0%}, {kind_words(first)}"
-
-
-def kind_words(found: "Detection | CropResult") -> str:
-    return NOT_SURE if found.abstained else f"most probably {found.top}"
-
-
 LIKELY = 0.5  # from here on a group is named beside the most probable one
 
 
-def shown_from(scan: Scan) -> int:
-    """From which probability on places are shown, per cent."""
-    from lemons_core.vision.detect.detector import SHOWN_FROM
+def choose_detection(number: int) -> None:
+    """Make detection `number`, from 1, the chosen one; 0 is a crop as one piece."""
+    st.query_params["region"] = str(number)
 
-    assert scan.result
-    kind = scan.result.kind
-    chosen: int = st.session_state.get(LIMIT + kind, round(100 * SHOWN_FROM[kind]))
+
+def chosen_detection(analysis: Analysis) -> int:
+    """Number of the chosen detection, from 1; 0: none, or the crop as one piece."""
+    requested = st.query_params.get("region", "")
+    number = int(requested) if requested.isdecimal() and len(requested) < 4 else -1
+    first = 0 if analysis.crop else 1
+    number = number if first <= number <= len(analysis.detections) else first
+    return min(number, len(analysis.detections))
+
+
+def summary(analysis: Analysis | Refusal) -> str:
+    """The answer in a few words, plain text."""
+    if isinstance(analysis, Refusal):
+        return "refused: no mammogram"
+    if analysis.crop:
+        return f"crop, any calcification {analysis.crop.calcification:.0%}, {kind_words(analysis.crop)}"
+    count = len(analysis.detections)
+    if not count:
+        return "no place that looks like calcification"
+    first = analysis.detections[0]
+    return f"{count} place{'s' * (count > 1)}, the first {first.score:.0%}, {kind_words(first)}"
+
+
+def kind_words(found: Detection | CropResult) -> str:
+    return NOT_SURE if found.abstained else f"most probably {found.top}"
+
+
+def shown_from(analysis: Analysis) -> int:
+    """From which probability on detections are shown, per cent."""
+    kind = analysis.result.kind
+    chosen: int = st.session_state.get(state.SCAN_SHOWN_FROM + kind, round(100 * SHOWN_FROM[kind]))
     return chosen
 
 
-def limited(scan: Scan) -> Scan:
-    """The answer without the places that are not shown."""
-    if scan.result is None:
-        return scan
-    limit = shown_from(scan) / 100
-    regions = tuple(region for region in scan.result.regions if region.score >= limit)
-    return replace(scan, result=replace(scan.result, regions=regions))
+def limited(analysis: Analysis | Refusal) -> Analysis | Refusal:
+    """The analysis without the detections that are not shown."""
+    return analysis if isinstance(analysis, Refusal) else analysis.shown_from(shown_from(analysis) / 100)
 
 
-def render_limit(scan: Scan, hidden: int) -> None:
-    """From where on places are shown; `hidden` of them are not."""
-    from lemons_core.vision.detect.detector import MIN_SCORE
-
-    assert scan.result
+def render_limit(analysis: Analysis, hidden: int) -> None:
+    """From where on detections are shown; `hidden` of them are not."""
     st.slider(
         "Show places from",
         round(100 * MIN_SCORE),
         95,
-        shown_from(scan),
+        shown_from(analysis),
         5,
         "%d%%",
-        key=LIMIT + scan.result.kind,
+        key=state.SCAN_SHOWN_FROM + analysis.result.kind,
         persist_state="session",
         help="Lower finds more and errs more often. The files to take away hold the places that are shown.",
     )
@@ -96,30 +76,29 @@ def render_limit(scan: Scan, hidden: int) -> None:
         st.caption(f"{hidden} less probable place{'s are' if hidden > 1 else ' is'} not shown.")
 
 
-def render_headline(scan: Scan) -> None:
+def render_headline(analysis: Analysis) -> None:
     """One or two sentences that hold the answer."""
-    assert scan.result
-    if scan.refused:
-        st.warning(f"**Read at your word.** {parts.plain(scan.refused)}", icon=":material/front_hand:")
-    if scan.crop:
-        st.markdown(f"### Any calcification: {scan.crop.calcification:.0%}")
-        st.markdown(_crop_words(scan.crop))
+    if analysis.forced:
+        st.warning(f"**Read at your word.** {parts.plain(analysis.forced)}", icon=":material/front_hand:")
+    if analysis.crop:
+        st.markdown(f"### Any calcification: {analysis.crop.calcification:.0%}")
+        st.markdown(_crop_words(analysis.crop))
         return
-    regions = scan.result.regions
-    if not regions:
+    detections = analysis.detections
+    if not detections:
         st.markdown("### No place looks like calcification")
-        st.markdown(f"Nothing reaches {shown_from(scan)}%; the view as a whole scores {scan.result.score:.0%}.")
+        st.markdown(f"Nothing reaches {shown_from(analysis)}%; the view as a whole scores {analysis.result.score:.0%}.")
         return
-    count = Counter("not sure" if region.abstained else region.top for region in regions)
+    count = Counter("not sure" if detection.abstained else detection.top for detection in detections)
     groups = ", ".join(f"{n} {name}" for name, n in count.most_common())
-    places = "1 place that looks" if len(regions) == 1 else f"{len(regions)} places that look"
+    places = "1 place that looks" if len(detections) == 1 else f"{len(detections)} places that look"
     st.markdown(f"### {places} like calcification")
-    first = regions[0]
+    first = detections[0]
     kind = NOT_SURE if first.abstained else f"most probably **{first.top}** ({first.probabilities[first.top]:.0%})"
     st.markdown(f"Highest score: place 1, **{first.score:.0%}**, {kind}. By group: {groups}.")
 
 
-def _crop_words(crop: "CropResult") -> str:
+def _crop_words(crop: CropResult) -> str:
     if crop.abstained:
         return f"The model is **not sure**; the most probable group is {crop.top}, {crop.probabilities[crop.top]:.0%}."
     # "Typically benign" would mislead where something suspicious is as probable.
@@ -130,83 +109,85 @@ def _crop_words(crop: "CropResult") -> str:
     return f"Most probable group: **{crop.top}**, {crop.probabilities[crop.top]:.0%}{also}. {words}"
 
 
-def render_view(given: Upload, scan: Scan, origin: str) -> None:
-    """The picture in full resolution with every region in a numbered box, and how it is windowed."""
-    from lemons_core.report.pictures import region_colour
+def render_view(scan: Scan, origin: str, heat: HeatOptions | None, opacity: float) -> None:
+    """The picture in full resolution with every detection in a numbered box, and how it is windowed.
+
+    heat : the heat map that lies over the picture, None for none
+    """
+    from lemons_core.report.pictures import detection_colour
     from lemons_core.ui.shell import viewer
 
-    assert scan.result
-    chosen = chosen_region(scan)
-    place = st.empty()  # above the sliders that change it
+    analysis = scan.analysis
+    chosen = chosen_detection(analysis)
+    frame = st.empty()  # above the sliders that change it
     left, right = st.columns(2, gap="medium")
-    width = left.slider("Window: width", 10, 200, 100, 5, "%d%%", key=WINDOW[0], persist_state="session")
-    level = right.slider("Level: centre", -50, 50, 0, 1, "%d%%", key=WINDOW[1], persist_state="session")
-    regions = list(enumerate(scan.result.regions, start=1))
-    regions.sort(key=lambda one: one[0] == chosen)  # the chosen one is drawn last, over the others
+    width = left.slider("Window: width", 10, 200, 100, 5, "%d%%", key=state.SCAN_WINDOW_WIDTH, persist_state="session")
+    level = right.slider("Level: centre", -50, 50, 0, 1, "%d%%", key=state.SCAN_WINDOW_LEVEL, persist_state="session")
+    numbered = list(enumerate(analysis.detections, start=1))
+    numbered.sort(key=lambda one: one[0] == chosen)  # the chosen one is drawn last, over the others
     shapes = [
         viewer.box_shape(
-            region.row,
-            region.col,
-            region.height,
-            region.width,
-            colour=region_colour(region),
+            (detection.row, detection.col, detection.height, detection.width),
+            colour=detection_colour(detection),
             chosen=number == chosen,
             label=str(number),
-            words=f"Place {number}: calcification {region.score:.0%}, {kind_words(region)}",
+            words=f"Place {number}: calcification {detection.score:.0%}, {kind_words(detection)}",
         )
-        for number, region in regions
+        for number, detection in numbered
     ]
-    what = "Crop" if scan.crop else "Mammogram"
-    with place:
+    what = "Crop" if analysis.crop else "Mammogram"
+    with frame:
         viewer.show(
-            _picture(given, scan, (width, level)),
-            scan.shape,
-            picture=given.key,
-            key="zoom-scan",
-            alt=f"{what}: {origin}. {summary(scan)}.",
-            tag=origin,
-            shapes=shapes,
-            on_choose=lambda place: choose_region(regions[place][0]),
+            _picture(scan, (width, level), heat, opacity),
+            viewer.Frame(
+                key="zoom-scan",
+                size=analysis.image.shape,
+                picture=scan.upload.key,
+                alt=f"{what}: {origin}. {summary(analysis)}.",
+                tag=origin,
+                shapes=tuple(shapes),
+            ),
+            on_choose=lambda index: choose_detection(numbered[index][0]),
         )
 
 
-def _picture(given: Upload, scan: Scan, window: tuple[int, int]) -> bytes:
-    """The picture within a window; with the heat map of the chosen region in its place when that is asked for."""
-    if not st.session_state.get(HEAT):
-        return scans.shown(given.key, window, given)
-    from lemons_core.images import display as overlay
-    from lemons_core.ui.scan import heat as scan_heat
+def _picture(scan: Scan, window: tuple[int, int], heat: HeatOptions | None, opacity: float) -> bytes:
+    """The picture within a window; with the heat map in its place when that is asked for."""
+    if heat is None:
+        return analyses.shown(scan.upload.key, window, scan.upload)
+    from lemons_core.images import display
     from lemons_core.ui.shell import viewer
 
-    asked = scan_heat.read_choice(scan)
-    found = scans.explain(given, scan, asked.region, asked.target, asked.layer)
-    grey = scans.grey_of(given, window)
-    return viewer.encode(overlay.blend_within(grey, found.heat, found.box, opacity=asked.opacity), lossless=False)
+    found = analyses.explain(scan, heat)
+    grey = analyses.grey_of(scan.upload, window)
+    return viewer.encode(display.blend_within(grey, found.heat, found.box, opacity=opacity), lossless=False)
 
 
-def render_regions(scan: Scan) -> None:
-    """The table of regions; a row that is clicked becomes the chosen one."""
-    assert scan.result
-    regions = scan.result.regions
-    if not regions:
+def render_detections(analysis: Analysis) -> None:
+    """The table of detections; a row that is clicked becomes the chosen one."""
+    detections = analysis.detections
+    if not detections:
         return
-    chosen = chosen_region(scan)
+    chosen = chosen_detection(analysis)
     rows = {
-        "place": [str(number) for number in range(1, len(regions) + 1)],
-        "score": [100 * region.score for region in regions],
-        "most probable": ["not sure" if region.abstained else region.top for region in regions],
-        "specks": [region.n_specks for region in regions],
-        "extent": [region.extent_mm for region in regions],
-        **{name: [100 * region.probabilities[name] for region in regions] for name in regions[0].probabilities},
+        "place": [str(number) for number in range(1, len(detections) + 1)],
+        "score": [100 * detection.score for detection in detections],
+        "most probable": ["not sure" if detection.abstained else detection.top for detection in detections],
+        "specks": [detection.n_specks for detection in detections],
+        "extent": [detection.extent_mm for detection in detections],
+        **{
+            name: [100 * detection.probabilities[name] for detection in detections]
+            for name in detections[0].probabilities
+        },
     }
-    if regions[0].malignancy is not None:
-        rows["malignancy"] = [100 * (region.malignancy or 0) for region in regions]
+    if detections[0].malignancy is not None:
+        rows["malignancy"] = [100 * (detection.malignancy or 0) for detection in detections]
     share = st.column_config.NumberColumn(format="%.0f%%", width=84)
     key = f"regions-{chosen}"
 
     def take() -> None:
         rows_chosen = st.session_state[key]["selection"]["rows"]
-        choose_region(rows_chosen[0] + 1 if rows_chosen else 0)
+        choose_detection(rows_chosen[0] + 1 if rows_chosen else 0)
 
     st.dataframe(
         rows,
@@ -215,7 +196,7 @@ def render_regions(scan: Scan) -> None:
         selection_mode="single-row",
         selection_default={"selection": {"rows": [chosen - 1] if chosen else []}},
         hide_index=True,
-        height=min(38 + 35 * len(regions), 220),
+        height=min(38 + 35 * len(detections), 220),
         column_config={
             **dict.fromkeys(rows, share),
             "place": st.column_config.TextColumn(width=44, pinned=True),
@@ -226,30 +207,30 @@ def render_regions(scan: Scan) -> None:
             "specks": st.column_config.NumberColumn(width=56),
             "extent": st.column_config.NumberColumn(format="%.1f mm", width=68),
         },
-        alt=f"Regions: {summary(scan)}",
+        alt=f"Regions: {summary(analysis)}",
     )
 
 
-def render_bars(given: Upload, scan: Scan, card: ModelCard) -> None:
-    """Probabilities of the chosen region, or of the crop as one piece, with the band in which the model is not sure."""
+def render_bars(scan: Scan, card: ModelCard) -> None:
+    """Probabilities of the chosen detection, or of the crop as one piece, with the bands of "not sure"."""
     from lemons_core.charts.base import probability_figure
 
-    assert scan.result
-    number = chosen_region(scan)
+    analysis = scan.analysis
+    number = chosen_detection(analysis)
     found: Detection | CropResult
     if number:
-        found = scan.result.regions[number - 1]
+        found = analysis.detections[number - 1]
         score = found.score
-    elif scan.crop:
-        found, score = scan.crop, scan.crop.calcification
+    elif analysis.crop:
+        found, score = analysis.crop, analysis.crop.calcification
     else:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             f"**Place {number}**, {kind_words(found)}" if number else f"**The crop as one piece**, {kind_words(found)}"
         )
-        if scan.crop and number:
-            st.button("The crop as one piece", type="tertiary", on_click=choose_region, args=(0,))
+        if analysis.crop and number:
+            st.button("The crop as one piece", type="tertiary", on_click=choose_detection, args=(0,))
     words = ", ".join(f"{name} {value:.0%}" for name, value in found.probabilities.items())
     bands = {label: band for label, band in card.abstain.items() if label in found.probabilities or not number}
     parts.chart(
@@ -264,26 +245,28 @@ def render_bars(given: Upload, scan: Scan, card: ModelCard) -> None:
         f"n = 1 picture. Probabilities by {parts.plain(card.name)}, trained on {parts.plain(card.trained_on)}: not a "
         f"diagnosis. One place can hold several groups, so they need not sum to 100%.{which}{band}{malignant}"
     )
-    if given.sample:
+    if scan.upload.sample:
         whose = "simulated sample" if source.overview().simulated else "sample"
-        st.caption(f"Reference label of this {whose}: {given.sample.group} ({source.words_of(given.sample)}).")
+        st.caption(
+            f"Reference label of this {whose}: {scan.upload.sample.group} ({source.words_of(scan.upload.sample)})."
+        )
 
 
-def render_warnings(scan: Scan) -> None:
-    if scan.warnings:
-        st.warning("\n".join(f"- {parts.plain(warning)}" for warning in scan.warnings))
+def render_warnings(analysis: Analysis) -> None:
+    if analysis.warnings:
+        st.warning("\n".join(f"- {parts.plain(warning)}" for warning in analysis.warnings))
 
 
-def render_facts(scan: Scan) -> None:
+def render_facts(analysis: Analysis) -> None:
     """What the file says of itself, and the model."""
     left, right = st.columns(2, gap="medium")
     with left:
         st.subheader("Read from the file", anchor=False)
-        st.table({"Field": list(scan.facts), "Value": list(scan.facts.values())}, hide_index=True)
-        if scan.notes:
-            st.caption(
-                "What was done on reading: " + " ".join(f"{parts.plain(note.rstrip('.'))}." for note in scan.notes)
-            )
+        facts = analysis.image.facts() | {"taken as": "whole view" if analysis.result.kind == "view" else "crop"}
+        st.table({"Field": list(facts), "Value": list(facts.values())}, hide_index=True)
+        if analysis.image.notes:
+            notes = (f"{parts.plain(note.rstrip('.'))}." for note in analysis.image.notes)
+            st.caption("What was done on reading: " + " ".join(notes))
     with right:
         st.subheader("The model", anchor=False)
         parts.render_model(read_card(config.read_settings().model))

@@ -4,6 +4,7 @@
 """
 
 import threading
+import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from lemons_core.base.errors import LemonsError
 from lemons_core.base.progress import Progress
 
 Result = TypeVar("Result")
+_starting = threading.Lock()  # or two windows would both find a failed job and begin two new ones
 
 
 @dataclass
@@ -24,6 +26,8 @@ class Job:
     text: str = "starting"
     result: Any = None
     error: LemonsError | None = None
+    ended: float = 0.0
+    reported: bool = False  # somebody has been shown the error
     done: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
@@ -44,14 +48,15 @@ class Job:
     def run(self, work: Callable[[Progress], object]) -> None:
         self.error = LemonsError("The work stopped before its end", todo="The terminal of the server tells why.")
         try:
-            self.result = work(self.note)
+            self.result = work(self.report)
             self.error = None
         except LemonsError as error:
             self.error = error
         finally:
+            self.ended = time.monotonic()
             self.done.set()
 
-    def note(self, fraction: float, text: str) -> None:
+    def report(self, fraction: float, text: str) -> None:
         self.fraction, self.text = min(max(fraction, 0.0), 1.0), text
 
 
@@ -60,22 +65,41 @@ def _start(key: Hashable, _work: Callable[[Progress], object]) -> Job:
     return Job.start(_work)
 
 
-def wait_for(key: Hashable, title: str, work: Callable[[Progress], Result]) -> Result:
+def wait_for(
+    key: Hashable,
+    title: str,
+    work: Callable[[Progress], Result],
+    *,
+    keep_error: float = 0.0,
+    stale: Callable[[Result], bool] = lambda result: False,
+) -> Result:
     """The result of `work`, done once for this key; while it runs its progress stands here.
 
     Parameters
     ----------
     key : names the work and all that it depends on
     work : called with a function that takes (0-1, what is being done); must not call Streamlit
+    keep_error : seconds for which a failure is reported again before the work is tried anew
+    stale : whether a result no longer holds, so that the work is done anew
 
     Raises
     ------
     LemonsError : as `work` does; a later call tries again
     """
-    job = _start(key, work)
+    with _starting:
+        job = _start(key, work)
+        failed = job.error and job.reported and time.monotonic() - job.ended > keep_error
+        if failed or (job.done.is_set() and not job.error and stale(job.result)):
+            _start.clear(key, work)
+            job = _start(key, work)
     job.watch(title)
     if job.error:
-        _start.clear(key, work)
+        job.reported = True
         raise job.error
     result: Result = job.result
     return result
+
+
+def forget(key: Hashable) -> None:
+    """Do the work of this key anew at the next call."""
+    _start.clear(key, None)

@@ -7,8 +7,8 @@ what it has. Outlines and boxes are drawn by the browser in image coordinates, s
 import hashlib
 import io
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from lemons_core.images import Picture, read_image
-from lemons_core.images import display as overlay
+from lemons_core.images import Picture, display, read_image
 
 WHITE = 65535
 JPEG_QUALITY = 92
@@ -29,12 +28,14 @@ class Film:
 
     values : (H, W) uint16, 0-65535, bright = dense
     window : values to show as black and white when nobody asks for others
+    picture : names the file and the time of its last change
     spacing_mm : mm a pixel, None when not stated
     """
 
     values: np.ndarray
     window: tuple[float, float]
     spacing_mm: float | None
+    picture: str = ""
 
     @property
     def size_words(self) -> str:
@@ -61,8 +62,29 @@ class Shape:
     words: str = ""
 
 
-def box_shape(row: int, col: int, height: int, width: int, **about: Any) -> Shape:
-    """A rectangle in pixels of the picture; `about` as Shape has it."""
+@dataclass(frozen=True)
+class Frame:
+    """One picture on a page, apart from its pixels.
+
+    key : of the frame on the page
+    size : (height, width) of the picture
+    picture : names it; another one is fitted into the frame again
+    alt : the picture in words; tag : the few words that stand in its corner
+    native : one pixel of the picture for one of the screen (or two, three... when it is small)
+    """
+
+    key: str
+    size: tuple[int, int]
+    picture: str
+    alt: str
+    tag: str
+    shapes: tuple[Shape, ...] = ()
+    native: bool = False
+
+
+def box_shape(box: tuple[int, int, int, int], **about: Any) -> Shape:
+    """A rectangle (row, col, height, width) in pixels of the picture; `about` as Shape has it."""
+    row, col, height, width = box
     path = f"M{col} {row}h{width}v{height}h{-width}z"
     return Shape(path, (col, row, col + width, row + height), (1, 1), **about)
 
@@ -77,13 +99,13 @@ def read_film(file: str) -> Film:
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the picture")  # two views, a crop and the one before: 100 MB
 def _film(file: str, modified: int) -> Film:
-    return film_of(read_image(Path(file)))
+    return replace(film_of(read_image(Path(file))), picture=f"{file} {modified}")
 
 
 def film_of(picture: Picture) -> Film:
     """A picture as it is shown: half the memory, and quick to window."""
     values = np.rint(picture.pixels * WHITE).astype(np.uint16)
-    return Film(values, overlay.display_window(picture.pixels), picture.spacing_mm)
+    return Film(values, display.display_window(picture.pixels), picture.spacing_mm)
 
 
 def shift_window(window: tuple[float, float], width: int, level: int) -> tuple[float, float]:
@@ -112,70 +134,40 @@ def encode(image: np.ndarray, *, lossless: bool) -> bytes:
 
 
 @st.cache_data(max_entries=12, show_spinner=False)  # about 2 MB each
-def _encoded(file: str, modified: int, window: tuple[float, float], lossless: bool, _values: np.ndarray) -> bytes:
+def _encoded(picture: str, window: tuple[float, float], lossless: bool, _values: np.ndarray) -> bytes:
     return encode(windowed(_values, window), lossless=lossless)
 
 
-def show_picture(
-    file: str,
-    film: Film,
-    *,
-    key: str,
-    alt: str,
-    tag: str,
-    window: tuple[int, int] = (100, 0),
-    shapes: Sequence[Shape] = (),
-    native: bool = False,
-) -> None:
-    """A picture from disk, see `show`.
-
-    window : width and level in per cent, see `shift_window`
-    native : one pixel of the picture for one of the screen (or two, three... when it is small), and lossless
-    """
-    modified = Path(file).stat().st_mtime_ns
-    data = _encoded(file, modified, shift_window(film.window, *window), native, film.values)
-    size = film.values.shape[:2]
-    show(data, size, picture=f"{file} {modified}", key=key, alt=alt, tag=tag, shapes=shapes, native=native)
+def show_film(film: Film, frame: Frame, *, window: tuple[int, int] = (100, 0)) -> None:
+    """A picture from disk, lossless in a native frame; `window` is width and level in per cent, see `shift_window`."""
+    data = _encoded(frame.picture, shift_window(film.window, *window), frame.native, film.values)
+    show(data, frame)
 
 
-def show(
-    data: bytes,
-    size: tuple[int, int],
-    *,
-    picture: str,
-    key: str,
-    alt: str,
-    tag: str,
-    shapes: Sequence[Shape] = (),
-    native: bool = False,
-    on_choose: Callable[[int], None] | None = None,
-) -> None:
+def show(data: bytes, frame: Frame, *, on_choose: Callable[[int], None] | None = None) -> None:
     """An encoded picture in a frame of its own, to be zoomed and moved.
 
-    data : PNG or JPEG; size : its height and width
-    picture : names it; another one is fitted into the frame again
-    alt : the picture in words
-    tag : the few words that stand in its corner
-    on_choose : called with the place in `shapes` of the one that was chosen, before the page runs again
+    data : PNG or JPEG
+    on_choose : called with the index among the shapes of the one that was chosen, before the page runs again
     """
     head = {
-        "picture": hashlib.blake2b(picture.encode(), digest_size=8).hexdigest(),
-        "width": size[1],
-        "height": size[0],
+        "picture": hashlib.blake2b(frame.picture.encode(), digest_size=8).hexdigest(),
+        "width": frame.size[1],
+        "height": frame.size[0],
         "version": hashlib.blake2b(data, digest_size=8).hexdigest(),  # the same: the browser need not decode it again
         "mime": "image/png" if data.startswith(b"\x89PNG") else "image/jpeg",
-        "alt": alt,
-        "tag": tag,
-        "native": native,
-        "shapes": [asdict(shape) for shape in shapes],
+        "alt": frame.alt,
+        "tag": frame.tag,
+        "native": frame.native,
+        "shapes": [asdict(shape) for shape in frame.shapes],
     }
 
     def chosen() -> None:
-        place = st.session_state[key]["chosen"]
-        if on_choose and isinstance(place, int) and 0 <= place < len(shapes):  # it comes from a browser
-            on_choose(place)
+        index = st.session_state[frame.key]["chosen"]
+        if on_choose and isinstance(index, int) and 0 <= index < len(frame.shapes):  # it comes from a browser
+            on_choose(index)
 
-    _zoom(key=key, data=_packed(head, data), on_chosen_change=chosen)
+    _zoom(key=frame.key, data=_packed(head, data), on_chosen_change=chosen)
 
 
 def _packed(head: dict[str, object], picture: bytes) -> bytes:

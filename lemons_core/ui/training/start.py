@@ -6,23 +6,24 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from lemons_core.base.errors import LemonsError
-from lemons_core.ui.shell import parts
+from lemons_core.ui.shell import parts, state
 from lemons_core.ui.training import view as training_view
-from lemons_core.ui.training import work as training_work
-from lemons_core.ui.training.work import RunRequest
+from lemons_core.vision.record import process
+from lemons_core.vision.record.process import RunRequest
+from lemons_core.vision.record.recipe import SETTING_WORDS
 from lemons_core.vision.record.runs import Run, log_of, read_run
 
+STANDARD = RunRequest()
 STARTS = {"the shipped model": "shipped", "nothing learnt": "scratch"}
-FAULT = "training_fault"  # session: why the last click did not do what it says
 EVERY_SECONDS = 2
 ABOUT_TILES_A_SECOND = 12  # of two cores, when nothing was measured here before
 
 
 def render_train(runs: Sequence[Run]) -> None:
-    fault = st.session_state.pop(FAULT, None)
+    fault = st.session_state.pop(state.TRAINING_FAULT, None)
     if fault:
         parts.show_error(fault)
-    busy = training_work.running(list(runs))
+    busy = process.running(runs)
     if busy:
         st.fragment(render_busy, run_every=EVERY_SECONDS)(busy)
         return
@@ -40,21 +41,32 @@ def render_form(runs: Sequence[Run]) -> None:
         "leave the page, or close the app, and it goes on. One run at a time."
     )
     with st.container(border=True):
-        init = st.segmented_control("Start from", list(STARTS), default="the shipped model", required=True, key="init")
+        init = st.segmented_control(
+            "Start from", list(STARTS), default="the shipped model", required=True, key=state.TRAINING_RUN + "init"
+        )
         left, right = st.columns(2)
-        epochs = left.slider("Epochs", 1, 20, 2, key="epochs", help="How often it is measured, at the end of each.")
-        tiles = right.select_slider("Tiles an epoch", [64, 128, 256, 512, 1024, 2048, 4096], 256, key="tiles")
+        epochs = left.slider(
+            _label("epochs"),
+            1,
+            20,
+            STANDARD.epochs,
+            key=state.TRAINING_RUN + "epochs",
+            help="How often it is measured, at the end of each.",
+        )
+        tiles = right.select_slider(
+            _label("tiles"), [64, 128, 256, 512, 1024, 2048, 4096], STANDARD.tiles, key=state.TRAINING_RUN + "tiles"
+        )
         rate = left.select_slider(
-            "Learning rate",
+            _label("learning_rate"),
             [1e-4, 3e-4, 1e-3, 3e-3],
-            3e-4,
-            key="rate",
+            STANDARD.learning_rate,
+            key=state.TRAINING_RUN + "rate",
             format_func=lambda value: f"{value:g}",
             help="The size of its steps. From scratch 0.001 is a good start; a trained model wants less.",
         )
-        batch = right.select_slider("Images a step", [8, 16, 32, 64], 32, key="batch")
-        wish = RunRequest(epochs, tiles, STARTS[init], rate, batch)
-        st.button("Start training", type="primary", icon=":material/play_arrow:", on_click=_start, args=(wish,))
+        batch = right.select_slider(_label("batch"), [8, 16, 32, 64], STANDARD.batch, key=state.TRAINING_RUN + "batch")
+        request = RunRequest(epochs, tiles, STARTS[init], rate, batch)
+        st.button("Start training", type="primary", icon=":material/play_arrow:", on_click=_start, args=(request,))
     speed, where = speed_of(runs)
     st.caption(
         f"{epochs * tiles:,} tiles, {duration(epochs * tiles / speed)} or so at {speed:.0f} tiles a second ({where}), "
@@ -63,7 +75,7 @@ def render_form(runs: Sequence[Run]) -> None:
 
 
 def render_others(runs: Sequence[Run]) -> None:
-    """Runs that can go on, newest first, each with what it said last."""
+    """Runs that can go on, newest first, each with the end of its log."""
     open_ends = [run for run in runs if run.state in ("stopped", "failed")]
     if not open_ends:
         st.caption("No run was stopped half-way. One that is stopped, or killed, is listed here and can go on.")
@@ -103,7 +115,7 @@ def render_busy(run: Run) -> None:
         "Stop",
         icon=":material/stop:",
         disabled=run.stopping,
-        on_click=training_work.stop_run,
+        on_click=process.stop_run,
         args=(run,),
         help="Ends after the present step and keeps what was learnt; it can be resumed.",
     )
@@ -160,15 +172,19 @@ def _elapsed(run: Run) -> float:
     return max((datetime.now(UTC) - began.replace(tzinfo=began.tzinfo or UTC)).total_seconds(), 0.0)
 
 
-def _start(wish: RunRequest) -> None:
+def _label(setting: str) -> str:
+    return SETTING_WORDS[setting].capitalize()
+
+
+def _start(request: RunRequest) -> None:
     try:
-        st.session_state["run"] = training_work.start_run(wish).name
+        st.session_state["run"] = process.start_run(request).name
     except LemonsError as error:
-        st.session_state[FAULT] = error
+        st.session_state[state.TRAINING_FAULT] = error
 
 
 def _resume(run: Run) -> None:
     try:
-        training_work.resume_run(run)
+        process.resume_run(run)
     except LemonsError as error:
-        st.session_state[FAULT] = error
+        st.session_state[state.TRAINING_FAULT] = error

@@ -7,8 +7,9 @@ import streamlit as st
 
 from lemons_core.charts import training as charts
 from lemons_core.charts.training import LABEL_MARKS, RUN_MARKS, Line, LineMark
-from lemons_core.ui.shell import parts
+from lemons_core.ui.shell import parts, state
 from lemons_core.vision.record.card import ModelCard
+from lemons_core.vision.record.recipe import SETTING_WORDS
 from lemons_core.vision.record.runs import GROUP_MEAN, SHIPPED, Run, auc_of, recipe_differences
 
 LABELS = {label: "any calcification" if label == "calcification" else label for label in LABEL_MARKS}
@@ -18,23 +19,6 @@ STATE_WORDS = {
     "finished": ("finished", ":material/check_circle:", "gray"),
     "failed": ("failed", ":material/error:", "red"),
 }
-SETTING_WORDS = {
-    "data": "learns from",
-    "epochs": "epochs",
-    "tiles": "tiles an epoch",
-    "init": "starts from",
-    "learning_rate": "learning rate",
-    "batch": "images a step",
-    "weight_decay": "weight decay",
-    "averaging": "running average of weights",
-    "patience": "stops early after",
-    "seed": "seed",
-    "mix": "share of simulated tiles",
-    "background": "own background pictures",
-}
-AUC_HELP = (
-    "Area under the ROC curve: how often a picture with it scores higher than one without. 0.5 is chance, 1 perfect."
-)
 
 
 def choose_runs(runs: Sequence[Run]) -> list[Run]:
@@ -118,27 +102,36 @@ def render_curves(runs: Sequence[Run]) -> None:
         return
     left, right = st.columns(2, gap="large")
     with left:
-        st.markdown("**Loss in training, lower is better**")
-        lines = [
-            Line(run.key, mark, [row["epoch"] for row in run.history], [row.get("loss") for row in run.history])
-            for run, mark in shown
-        ]
-        parts.chart(charts.lines_figure(lines, "loss"), "loss", _alt("Loss", lines))
-        key_of([(parts.plain(run.key), mark) for run, mark in shown])
+        render_loss(shown)
     with right:
-        if len(runs) == 1:
-            st.markdown("**AUC on validation pictures, higher is better**")
-            lines = [_auc_line(runs[0], label, mark, LABELS[label]) for label, mark in LABEL_MARKS.items()]
-        else:
-            choices = {GROUP_MEAN: GROUP_MEAN} | {words: label for label, words in LABELS.items()}
-            chosen = st.selectbox("AUC on validation pictures of", list(choices), key="curve")
-            lines = [_auc_line(run, choices[chosen], mark, run.key) for run, mark in shown]
-        parts.chart(charts.lines_figure(lines, "AUC", floor=0.5), "auc", _alt("AUC", lines))
-        key_of([(line.name, line.mark) for line in lines])
+        render_auc(shown, alone=len(runs) == 1)
     counted = ", ".join(
         f"{parts.plain(run.key)} n = {run.history[-1].get('validation', {}).get('n', 0):,}" for run, _ in shown
     )
     st.caption(f"Validation pictures: {counted}. They choose the best epoch; held-out figures are fairer.")
+
+
+def render_loss(shown: Sequence[tuple[Run, LineMark]]) -> None:
+    st.markdown("**Loss in training, lower is better**")
+    lines = [
+        Line(run.key, mark, [row["epoch"] for row in run.history], [row.get("loss") for row in run.history])
+        for run, mark in shown
+    ]
+    parts.chart(charts.lines_figure(lines, "loss"), "loss", _alt("Loss", lines))
+    key_of([(parts.plain(run.key), mark) for run, mark in shown])
+
+
+def render_auc(shown: Sequence[tuple[Run, LineMark]], *, alone: bool) -> None:
+    """alone : of one run every label, else of every run the label that is chosen here"""
+    if alone:
+        st.markdown("**AUC on validation pictures, higher is better**")
+        lines = [_auc_line(shown[0][0], label, mark, LABELS[label]) for label, mark in LABEL_MARKS.items()]
+    else:
+        choices = {GROUP_MEAN: GROUP_MEAN} | {words: label for label, words in LABELS.items()}
+        chosen = st.selectbox("AUC on validation pictures of", list(choices), key=state.TRAINING_CURVE)
+        lines = [_auc_line(run, choices[chosen], mark, run.key) for run, mark in shown]
+    parts.chart(charts.lines_figure(lines, "AUC", floor=0.5), "auc", _alt("AUC", lines))
+    key_of([(line.name, line.mark) for line in lines])
 
 
 def _auc_line(run: Run, label: str, mark: LineMark, name: str) -> Line:
@@ -168,9 +161,9 @@ def render_comparison(runs: Sequence[Run]) -> None:
     differences = recipe_differences(runs)
     if differences:
         st.markdown("**What differs in their recipes**")
-        table = {"Setting": [SETTING_WORDS.get(name, name.replace("_", " ")) for name in differences]}
-        for place, run in enumerate(runs):
-            table[parts.plain(run.key)] = [_value(values[place]) for values in differences.values()]
+        table = {"Setting": list(map(_setting_words, differences))}
+        for index, run in enumerate(runs):
+            table[parts.plain(run.key)] = [_value(values[index]) for values in differences.values()]
         st.table(table, hide_index=True)
     else:
         st.caption("Their recipes are the same, as far as they are written down.")
@@ -186,6 +179,10 @@ def _interval(auc: list[float] | None) -> str:
     if not auc:
         return "–"
     return f"{auc[0]:.3f} ({auc[1]:.3f} to {auc[2]:.3f})" if len(auc) > 2 else f"{auc[0]:.3f}"
+
+
+def _setting_words(name: str) -> str:
+    return SETTING_WORDS.get(name, name.replace("_", " "))  # a record may be of another version
 
 
 def _value(value: Any) -> str:
@@ -208,7 +205,7 @@ def render_card(run: Run, card: ModelCard) -> None:
     with left:
         parts.render_model(card)
     with right:
-        rows = {SETTING_WORDS.get(name, name.replace("_", " ")): _value(value) for name, value in run.recipe.items()}
+        rows = {_setting_words(name): _value(value) for name, value in run.recipe.items()}
         rows |= {
             "made on": card.created or "not stated",
             "best epoch": _value(card.training.get("best_epoch")),
@@ -218,7 +215,10 @@ def render_card(run: Run, card: ModelCard) -> None:
         bands = ", ".join(
             f"{LABELS.get(label, label)} {low:.0%} to {high:.0%}" for label, (low, high) in card.abstain.items()
         )
-        fitted = card.detection_platt != (1.0, 0.0)  # after a short run too few places are on calcium to fit anything
+        fitted = card.detection_platt != (
+            1.0,
+            0.0,
+        )  # after a short run too few detections are on calcium to fit anything
         views = card.training.get("detection_platt", {}).get("views") if fitted else None
         rows |= {
             "temperature": temperatures or "none",

@@ -1,8 +1,7 @@
-"""A whole scan: where calcifications are, what kind, and how sure the model is."""
+"""A whole image: where calcifications are, what kind, and how sure the model is."""
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
@@ -10,71 +9,19 @@ import torch
 from scipy.spatial import ConvexHull, QhullError
 from scipy.special import expit, logit
 
-from lemons_core.base.progress import Progress
-from lemons_core.mammogram import FILM_SPACING_MM, Breast, find_breast, guess_spacing, kind_of_pixels
+from lemons_core.base.progress import Progress, no_progress
+from lemons_core.mammogram import Geometry, find_geometry
 from lemons_core.vision.detect.candidates import Candidate, calcification_logit_map, find_candidates
 from lemons_core.vision.detect.classify import check_pixels, result_of
-from lemons_core.vision.network.preprocess import normalise, resample
+from lemons_core.vision.network.preprocess import NormalisedImage, normalise_image
 from lemons_core.vision.network.weights import Model, read_model
+from lemons_core.vision.record.findings import MIN_SCORE, Detection, DetectionResult
 
-# A region below this probability is left out.
-MIN_SCORE = 0.05
-# From which score the app shows regions at first: about one false one a simulated view. In a crop the place was chosen.
-SHOWN_FROM = {"view": 0.15, "crop": 0.5}
-MOST_DETECTIONS = 40  # a diseased breast has a few, a noisy picture hundreds
+MOST_DETECTIONS = 40  # a diseased breast has a few, a noisy image hundreds
 WINDOW_MARGIN_MM, MOST_WINDOW_PX = 4.0, 256
 BATCH = 8  # windows that are read together
 BOX_MARGIN_MM = 1.0
-QUIET_OFFSET = 3.0  # a picture without any place scores below every picture with one
-
-
-@dataclass(frozen=True)
-class Detection:
-    """Calcifications in one part of an image. Probabilities, not a diagnosis.
-
-    row, col, height, width : box in pixels of the image as given
-    score : 0-1, calibrated probability that there is calcification at all
-    n_specks : how many specks were told apart
-    extent_mm : longest distance between specks
-    probabilities : 0-1 for each group if there is calcification, not summing to one; top : the most probable group
-    abstained : the honest answer to "which kind" is "not sure"
-    malignancy : 0-1, or None for a model trained without pathology
-    speck_coords : (n_specks, 2) row and column of each speck, in pixels of the image as given
-    """
-
-    row: int
-    col: int
-    height: int
-    width: int
-    score: float
-    n_specks: int
-    extent_mm: float
-    probabilities: dict[str, float]
-    top: str
-    abstained: bool
-    malignancy: float | None
-    speck_coords: np.ndarray
-
-
-@dataclass(frozen=True)
-class DetectionResult:
-    """What the model finds in one image.
-
-    score : 0-1, that the image holds any calcification
-    regions : by falling score
-    kind : "view" (a whole mammogram) or "crop" (a part of one)
-    spacing_mm : pixel spacing that was used
-    spacing_source : "given" (by the caller, from a header or by hand), "estimated" (from the breast's size) or
-        "assumed" (film, 0.05 mm)
-    breast : (H, W) bool at full size, where was looked
-    """
-
-    score: float
-    regions: tuple[Detection, ...]
-    kind: str
-    spacing_mm: float
-    spacing_source: str
-    breast: np.ndarray
+QUIET_OFFSET = 3.0  # an image without any candidate scores below every image with one
 
 
 def analyse(
@@ -83,7 +30,6 @@ def analyse(
     spacing_mm: float | None = None,
     min_score: float = MIN_SCORE,
     kind: str | None = None,
-    breast: Breast | None = None,
     model: Model | None = None,
     progress: Progress | None = None,
 ) -> DetectionResult:
@@ -93,9 +39,8 @@ def analyse(
     ----------
     pixels : (H, W) float32, 0-1, bright is dense
     spacing_mm : pixel spacing; None: estimated from the size of the breast
-    min_score : regions with a lower calibrated probability are left out
-    kind : "view" or "crop"; None: told from the picture
-    breast : found in these pixels; sought when None
+    min_score : detections with a lower calibrated probability are left out
+    kind : "view" or "crop"; None: told from the image
     model : the shipped one when None
 
     Raises
@@ -104,43 +49,48 @@ def analyse(
     ModelError : no usable model
     """
     model = model or read_model()
-    progress = progress or (lambda fraction, text: None)
     check_pixels(pixels)
-    progress(0.0, "finding the breast")
-    breast = breast or find_breast(pixels, spacing_mm=spacing_mm)
-    kind = kind or kind_of_pixels(pixels, spacing_mm=spacing_mm, breast=breast)
-    spacing, source = _spacing(pixels, spacing_mm, kind, breast)
-    small = resample(pixels, spacing, model.card.spacing_mm)
-    scale = np.array(pixels.shape) / small.shape
-    normalised = normalise(small, model.card)
-    tissue = breast.tissue(small.shape) if kind == "view" else np.ones(small.shape, bool)
-    spots = calcification_logit_map(
-        normalised, tissue, model, progress=lambda part: progress(0.1 + 0.5 * part, "looking for specks")
+    geometry = find_geometry(pixels, spacing_mm=spacing_mm, kind=kind)
+    image = normalise_image(pixels, geometry.spacing.mm, model.card)
+    return detect(image, geometry, model, min_score=min_score, progress=progress)
+
+
+def detect(
+    image: NormalisedImage,
+    geometry: Geometry,
+    model: Model,
+    *,
+    min_score: float = MIN_SCORE,
+    progress: Progress | None = None,
+) -> DetectionResult:
+    """The same for an image that is normalised already, and whose geometry is known."""
+    progress = progress or no_progress
+    shape = image.values.shape
+    tissue = geometry.breast.tissue(shape) if geometry.kind == "view" else np.ones(shape, bool)
+    logit_map = calcification_logit_map(
+        image.values, tissue, model, progress=lambda part: progress(0.1 + 0.5 * part, "looking for specks")
     )
-    used = model.card.spacing_mm if scale[0] == 1 else spacing * float(scale[0])
-    places = find_candidates(normalised, spots, used)[:MOST_DETECTIONS]
-    windows = [_window(normalised, place, used, model.card.tile_px) for place in places]
-    logits = _read(windows, model, lambda done: progress(0.6 + 0.4 * done / len(places), f"{done} places read"))
-    regions = [
-        _region(place, read, normalised.shape, scale, used, model, kind)
-        for place, read in zip(places, logits, strict=True)
+    candidates = find_candidates(image.values, logit_map, image.spacing_mm)[:MOST_DETECTIONS]
+    windows = [_window(image, candidate, model.card.tile_px) for candidate in candidates]
+    logits = _read(
+        windows,
+        model,
+        lambda done: progress(0.6 + 0.4 * done / len(windows), f"{done} findings read"),
+    )
+    # A crop was chosen by somebody; in a view the model chose the candidate itself, and errs more.
+    platt = model.card.detection_platt if geometry.kind == "view" else (1.0, 0.0)
+    detections = [
+        _detection(candidate, read, image, model, platt) for candidate, read in zip(candidates, logits, strict=True)
     ]
-    regions.sort(key=lambda region: -region.score)
+    detections.sort(key=lambda detection: -detection.score)
+    # Without a candidate: its highest cell, which lies below what makes one.
+    quiet = float(logit_map.max(initial=-20.0)) - QUIET_OFFSET
     return DetectionResult(
-        score=regions[0].score if regions else _score(_quiet(spots), kind, model),
-        regions=tuple(region for region in regions if region.score >= min_score),
-        kind=kind,
-        spacing_mm=spacing,
-        spacing_source=source,
-        breast=breast.mask if kind == "view" else np.ones(pixels.shape, bool),
+        score=detections[0].score if detections else _score(quiet, platt),
+        detections=tuple(detection for detection in detections if detection.score >= min_score),
+        kind=geometry.kind,
+        spacing=geometry.spacing,
     )
-
-
-def _spacing(pixels: np.ndarray, given: float | None, kind: str, breast: Breast) -> tuple[float, str]:
-    if given is not None:
-        return given, "given"
-    guess = guess_spacing(pixels, breast) if kind == "view" else None
-    return (guess.spacing_mm, "estimated") if guess else (FILM_SPACING_MM, "assumed")
 
 
 def _read(windows: list[np.ndarray], model: Model, progress: Callable[[int], None]) -> list[torch.Tensor]:
@@ -161,44 +111,39 @@ def _read(windows: list[np.ndarray], model: Model, progress: Callable[[int], Non
     return [found[number] for number in range(len(windows))]
 
 
-def _region(
-    place: Candidate,
-    logits: torch.Tensor,
-    shape: tuple[int, ...],
-    scale: np.ndarray,
-    spacing_mm: float,
-    model: Model,
-    kind: str,
+def _detection(
+    candidate: Candidate, logits: torch.Tensor, image: NormalisedImage, model: Model, platt: tuple[float, float]
 ) -> Detection:
-    """A place in pixels of the image as given, and what its logits say."""
+    """A candidate in pixels of the image as given, and what its logits say."""
     found = result_of(logits, model.card)
-    margin = BOX_MARGIN_MM / spacing_mm
-    corners = place.specks.min(0) - margin, place.specks.max(0) + margin
-    (top, left), (bottom, right) = (np.clip(at * scale, 0, shape * scale).round().astype(int) for at in corners)
+    margin = BOX_MARGIN_MM / image.spacing_mm
+    corners = candidate.specks.min(0) - margin, candidate.specks.max(0) + margin
+    full = image.values.shape * image.scale
+    (top, left), (bottom, right) = (np.clip(at * image.scale, 0, full).round().astype(int) for at in corners)
     return Detection(
         row=int(top),
         col=int(left),
         height=int(bottom - top),
         width=int(right - left),
-        score=_score(float(logit(np.clip(found.calcification, 1e-7, 1 - 1e-7))), kind, model),
-        n_specks=len(place.specks),
-        extent_mm=_extent(place.specks) * spacing_mm,
+        score=_score(float(logit(np.clip(found.calcification, 1e-7, 1 - 1e-7))), platt),
+        n_specks=len(candidate.specks),
+        extent_mm=_extent(candidate.specks) * image.spacing_mm,
         probabilities=found.probabilities,
         top=found.top,
         abstained=found.abstained,
         malignancy=found.malignancy,
-        speck_coords=np.rint(place.specks * scale).astype(int),
+        speck_coords=np.rint(candidate.specks * image.scale).astype(int),
     )
 
 
-def _window(picture: np.ndarray, place: Candidate, spacing_mm: float, least: int) -> np.ndarray:
-    """A square around a place, moved inside the picture; a smaller picture is mirrored at its borders."""
-    extent = np.ptp(place.specks, axis=0).max() + WINDOW_MARGIN_MM / spacing_mm
+def _window(image: NormalisedImage, candidate: Candidate, least: int) -> np.ndarray:
+    """A square around a candidate, moved inside the image; a smaller image is mirrored at its borders."""
+    extent = np.ptp(candidate.specks, axis=0).max() + WINDOW_MARGIN_MM / image.spacing_mm
     side = -(-int(np.clip(extent, least, MOST_WINDOW_PX)) // 32) * 32
-    centre = np.median(place.specks, axis=0)
-    lack = [max(side - n, 0) for n in picture.shape]
-    corner = [int(np.clip(c - side / 2, 0, max(n - side, 0))) for c, n in zip(centre, picture.shape, strict=True)]
-    part = picture[corner[0] : corner[0] + side, corner[1] : corner[1] + side]
+    centre, shape = np.median(candidate.specks, axis=0), image.values.shape
+    lack = [max(side - n, 0) for n in shape]
+    corner = [int(np.clip(c - side / 2, 0, max(n - side, 0))) for c, n in zip(centre, shape, strict=True)]
+    part = image.values[corner[0] : corner[0] + side, corner[1] : corner[1] + side]
     return np.pad(part, [(n // 2, n - n // 2) for n in lack], mode="symmetric") if any(lack) else part
 
 
@@ -210,12 +155,7 @@ def _extent(points: np.ndarray) -> float:
     return float(np.hypot(*(points[:, None] - points[None]).T).max())
 
 
-def _quiet(spots: np.ndarray) -> float:
-    """The logit of a picture without a place: its warmest cell, which lies below what makes a place."""
-    return float(spots.max(initial=-20.0)) - QUIET_OFFSET
-
-
-def _score(raw: float, kind: str, model: Model) -> float:
-    """A logit as a probability. In a crop somebody else chose the place; in a view the model did, and errs more."""
-    slope, offset = model.card.detection_platt if kind == "view" else (1.0, 0.0)
+def _score(raw: float, platt: tuple[float, float]) -> float:
+    """A logit as a calibrated probability."""
+    slope, offset = platt
     return float(expit(slope * raw + offset))

@@ -1,4 +1,4 @@
-"""Grad-CAM: where a score comes from, for one label, in a crop or around one place of a whole view.
+"""Grad-CAM: where a score comes from, for one label, in a crop or around one detection of a whole view.
 
 The network is cut at the explained stage and the map is made of what follows: no hooks in the shared network, no
 gradients of weights, little memory.
@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from lemons_core.base.errors import ModelError
-from lemons_core.mammogram import FILM_SPACING_MM
-from lemons_core.vision.detect.classify import CropResult, check_pixels, result_of
-from lemons_core.vision.detect.detector import Detection
+from lemons_core.mammogram import film_if_unknown
+from lemons_core.vision.detect.classify import check_pixels, result_of
 from lemons_core.vision.network.model import CalcificationNet, fuse_logits
-from lemons_core.vision.network.preprocess import prepare
+from lemons_core.vision.network.preprocess import normalise_image
 from lemons_core.vision.network.weights import Model, read_model
+from lemons_core.vision.record.findings import CropResult, Detection
 
 # The stages that can be explained, with what a reader should know of each; mm at the shipped model's 0.1 mm a pixel.
 LAYERS: dict[str, str] = {
@@ -29,27 +29,31 @@ LAYERS: dict[str, str] = {
     "stage 3": "1.6 mm a cell: takes in more of what lies around",
     "stage 4": "3.2 mm a cell: what the last layers look at, only roughly in place",
 }
-# On 42 simulated crops the hottest place for "calcification" lay within 1 mm of calcium 42 times with stage 2, 41 times
-# with stage 3 and 29 times with stage 4.
+# On 42 simulated crops the peak of the map for "calcification" lay within 1 mm of calcium 42 times with stage 2,
+# 41 times with stage 3 and 29 times with stage 4.
 DEFAULT_LAYER = "stage 2"
-MARGIN_MM = 8.0  # around a region: as far as the local normalisation looks
+MARGIN_MM = 8.0  # around a detection: as far as the local normalisation looks
 
 Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
 class HeatMap:
-    """A heat map and the probabilities of the same pass.
+    """A Grad-CAM map and the probabilities of the same pass.
 
     heat : (h, w) float32, 0-1 within this window; all 0 where nothing raised the score
     target : the label whose score the map explains
+    layer : the stage of the network that it was taken from, one of LAYERS
     box : row, col, height, width of the window that `heat` covers, in pixels of the image as given
+    spacing_mm : pixel spacing of the image as given
     """
 
     result: CropResult
     heat: np.ndarray
     target: str
+    layer: str
     box: Box
+    spacing_mm: float
 
     def on(self, shape: tuple[int, int]) -> np.ndarray:
         """(H, W) float32: the heat in its place on the whole image, 0 around the window."""
@@ -86,46 +90,40 @@ def explain_crop(
 
     Source: Selvaraju et al. 2017, doi:10.1109/ICCV.2017.74.
     """
-    return _explain(pixels, (0, 0, *pixels.shape[:2]), spacing_mm, target, layer, model or read_model())
+    box = (0, 0, *pixels.shape[:2])
+    return _explain(pixels, box, film_if_unknown(spacing_mm), target, layer, model or read_model())
 
 
-def explain_region(
+def explain_detection(
     pixels: np.ndarray,
-    region: Detection,
+    detection: Detection,
     *,
     spacing_mm: float | None,
     target: str,
     layer: str = DEFAULT_LAYER,
     model: Model | None = None,
 ) -> HeatMap:
-    """Heat map of one label for a region of a whole view, in a window that reaches MARGIN_MM beyond its box.
+    """Heat map of one label for a detection in a whole view, in a window that reaches MARGIN_MM beyond its box.
 
     Parameters, Raises and Source as for `explain_crop`; `pixels` is the whole view, and `HeatMap.on` puts the heat
     back in place on it.
     """
-    box = window_of(region, pixels.shape[:2], spacing_mm)
+    spacing_mm = film_if_unknown(spacing_mm)
+    box = window_of(detection, pixels.shape[:2], spacing_mm)
     return _explain(pixels, box, spacing_mm, target, layer, model or read_model())
 
 
 def randomisation_similarity(
-    pixels: np.ndarray,
-    box: Box,
-    *,
-    spacing_mm: float | None,
-    target: str,
-    layer: str = DEFAULT_LAYER,
-    model: Model | None = None,
-    seed: int = 0,
-    times: int = 3,
+    pixels: np.ndarray, heat_map: HeatMap, *, model: Model | None = None, seed: int = 0, times: int = 3
 ) -> float:
-    """Does the map change when the model forgets? Likeness of a map to those of copies with late layers drawn anew.
+    """Similarity of a map to those of copies of the model whose late layers have random weights.
 
     Near 0: the map depends on what was learned. Near 1: it would be drawn without that too, from the picture's own
     edges, and explains nothing.
 
     Parameters
     ----------
-    box : window of the map, as in `HeatMap.box`
+    pixels : (H, W) float32, 0-1, the image that the map explains
     times : how many copies; the mean is returned
 
     Returns
@@ -135,13 +133,13 @@ def randomisation_similarity(
     Source: Adebayo et al. 2018, "Sanity checks for saliency maps", arXiv:1810.03292.
     """
     model = model or read_model()
-    index, stage = _check(target, layer, model)
-    inputs = _inputs(pixels, box, spacing_mm, model)
+    index, stage = _check(heat_map.target, heat_map.layer, model)
+    inputs = _inputs(pixels, heat_map.box, heat_map.spacing_mm, model)
     generator = torch.Generator().manual_seed(seed)
     with model.lock:
         rest, features = _at_stage(model.network, inputs, stage)
         own = _cam(rest, features, index)[0]
-        others = [_cam(_drawn_anew(rest, generator), features, index)[0] for _ in range(times)]
+        others = [_cam(_randomised(rest, generator), features, index)[0] for _ in range(times)]
     return float(np.mean([_correlation(own, other) for other in others]))
 
 
@@ -155,26 +153,26 @@ def heat_inside(heat: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
     return (float(heat[mask].sum()) / total if total else 0.0), float(mask.mean())
 
 
-def window_of(region: Detection, shape: tuple[int, int], spacing_mm: float | None) -> Box:
-    """The box of a region with MARGIN_MM around it, within an image of `shape`: row, col, height, width in pixels."""
-    margin = round(MARGIN_MM / (spacing_mm or FILM_SPACING_MM))
-    top, left = max(region.row - margin, 0), max(region.col - margin, 0)
-    bottom = min(region.row + region.height + margin, shape[0])
-    right = min(region.col + region.width + margin, shape[1])
+def window_of(detection: Detection, shape: tuple[int, int], spacing_mm: float) -> Box:
+    """The box of a detection with MARGIN_MM around it, within an image of `shape`: row, col, height, width."""
+    margin = round(MARGIN_MM / spacing_mm)
+    top, left = max(detection.row - margin, 0), max(detection.col - margin, 0)
+    bottom = min(detection.row + detection.height + margin, shape[0])
+    right = min(detection.col + detection.width + margin, shape[1])
     return top, left, bottom - top, right - left
 
 
-def _explain(pixels: np.ndarray, box: Box, spacing_mm: float | None, target: str, layer: str, model: Model) -> HeatMap:
+def _explain(pixels: np.ndarray, box: Box, spacing_mm: float, target: str, layer: str, model: Model) -> HeatMap:
     index, stage = _check(target, layer, model)
     inputs = _inputs(pixels, box, spacing_mm, model)
     with model.lock:  # one pass at a time: memory for one
         cells, logits = _cam(*_at_stage(model.network, inputs, stage), index)
     heat = interpolate(cells[None, None], size=box[2:], mode="bilinear")[0, 0].numpy()
-    return HeatMap(result_of(logits, model.card), heat, target, box)
+    return HeatMap(result_of(logits, model.card), heat, target, layer, box, spacing_mm)
 
 
 def _check(target: str, layer: str, model: Model) -> tuple[int, int]:
-    """Place of the label among the outputs, and number of the stage."""
+    """Index of the label among the outputs, and number of the stage."""
     if target not in model.card.labels:
         raise ModelError(f"Unknown label '{target}'", todo=f"Known: {', '.join(model.card.labels)}.")
     if layer not in LAYERS:
@@ -182,11 +180,10 @@ def _check(target: str, layer: str, model: Model) -> tuple[int, int]:
     return model.card.labels.index(target), list(LAYERS).index(layer) + 2
 
 
-def _inputs(pixels: np.ndarray, box: Box, spacing_mm: float | None, model: Model) -> Tensor:
+def _inputs(pixels: np.ndarray, box: Box, spacing_mm: float, model: Model) -> Tensor:
     row, col, height, width = box
     window = check_pixels(pixels[row : row + height, col : col + width])
-    inputs = prepare(window, spacing_mm=spacing_mm, card=model.card)
-    return inputs.to(memory_format=torch.channels_last)
+    return normalise_image(window, spacing_mm, model.card).to_input()
 
 
 class _Rest(nn.Module):
@@ -223,7 +220,7 @@ def _cam(rest: _Rest, features: Tensor, index: int) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def _drawn_anew(rest: _Rest, generator: torch.Generator) -> _Rest:
+def _randomised(rest: _Rest, generator: torch.Generator) -> _Rest:
     """A copy whose weights are random, with the mean and the spread that each tensor had."""
     fresh = deepcopy(rest)
     fresh.train()  # normalised by this picture: the statistics learned with the old weights would silence the new

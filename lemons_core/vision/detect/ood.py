@@ -1,6 +1,6 @@
 """How far a picture lies from the tiles that a model was trained on, in the space of its early features.
 
-A second line behind the plain checks of `lemons_core.mammogram.validity`: those look at borders, edges and grey levels, this asks
+A second line behind the plain checks of `mammogram.validity`: those look at borders, edges and grey levels, this asks
 whether the network's own filters see what they see in tissue. It knows noise, text and foreign textures; an ordinary
 photograph, normalised to local contrast, is too much like tissue for it.
 """
@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 
 from lemons_core.base.errors import ModelError
 from lemons_core.base.io import write_atomic
-from lemons_core.mammogram import FILM_SPACING_MM, Breast, find_breast
+from lemons_core.mammogram import Breast, find_breast
 from lemons_core.vision.network.model import CalcificationNet
 from lemons_core.vision.network.preprocess import normalise, resample
 from lemons_core.vision.network.weights import Model, read_model
@@ -62,9 +62,9 @@ def fit_feature_distribution(network: CalcificationNet, items: TileDataset) -> F
     spread = fitted.std(0) + 1e-6
     correlation = torch.corrcoef(((fitted - fitted.mean(0)) / spread).T).nan_to_num()
     shrunken = (1 - SHRINKAGE) * correlation + SHRINKAGE * torch.eye(len(spread))
-    typical = FeatureDistribution(fitted.mean(0), torch.linalg.inv(shrunken) / (spread[:, None] * spread[None]), 1.0)
-    limit = MARGIN * float(torch.quantile(typical.distance(held), QUANTILE))
-    return FeatureDistribution(typical.mean, typical.precision, limit)
+    unscaled = FeatureDistribution(fitted.mean(0), torch.linalg.inv(shrunken) / (spread[:, None] * spread[None]), 1.0)
+    limit = MARGIN * float(torch.quantile(unscaled.distance(held), QUANTILE))
+    return FeatureDistribution(unscaled.mean, unscaled.precision, limit)
 
 
 def features_of(network: CalcificationNet, inputs: Tensor) -> Tensor:
@@ -87,15 +87,15 @@ def add_feature_distribution(directory: str | Path, items: TileDataset | None = 
     """
     model = read_model(directory)
     with model.lock:
-        typical = fit_feature_distribution(model.network, items or SimulatedTiles(model.card, count=TILES, seed=SEED))
-    tensors = {"mean": typical.mean, "precision": typical.precision, "limit": torch.tensor([typical.limit])}
+        known = fit_feature_distribution(model.network, items or SimulatedTiles(model.card, count=TILES, seed=SEED))
+    tensors = {"mean": known.mean, "precision": known.precision, "limit": torch.tensor([known.limit])}
     data = save({name: tensor.contiguous() for name, tensor in tensors.items()}, {"weights": model.card.sha256})
     write_atomic(Path(directory) / FEATURES_NAME, data)
-    return typical
+    return known
 
 
 def read_feature_distribution(directory: str | Path, card: ModelCard) -> FeatureDistribution | None:
-    """What add_typical wrote; None when there is nothing, or it was fitted for other weights.
+    """What add_feature_distribution wrote; None when there is nothing, or it was fitted for other weights.
 
     Raises
     ------
@@ -114,9 +114,7 @@ def read_feature_distribution(directory: str | Path, card: ModelCard) -> Feature
     return FeatureDistribution(mean, precision, float(limit))
 
 
-def ood_distance(
-    pixels: np.ndarray, *, spacing_mm: float | None, model: Model, breast: Breast | None = None
-) -> float | None:
+def ood_distance(pixels: np.ndarray, *, spacing_mm: float, model: Model, breast: Breast | None = None) -> float | None:
     """How unlike its training tiles a model finds a picture: above 1 it is no tissue that the model knows.
 
     The median over a few windows on the breast, in units of the limit; None without typical features for these weights.
@@ -124,11 +122,11 @@ def ood_distance(
     Parameters
     ----------
     pixels : (H, W) float32, 0-1
-    spacing_mm : pixel spacing, None is taken as film
+    spacing_mm : pixel spacing
     breast : found in these pixels; sought when None
     """
-    typical = read_feature_distribution(model.folder, model.card)
-    if typical is None:
+    known = read_feature_distribution(model.folder, model.card)
+    if known is None:
         return None
     inputs = [
         normalise(resample(part, spacing_mm, model.card.spacing_mm), model.card)
@@ -136,12 +134,12 @@ def ood_distance(
     ]
     with model.lock:
         features = features_of(model.network, torch.from_numpy(np.stack(inputs))[:, None])
-    return float(typical.distance(features).median()) / typical.limit
+    return float(known.distance(features).median()) / known.limit
 
 
-def _windows(pixels: np.ndarray, spacing_mm: float | None, card: ModelCard, breast: Breast | None) -> list[np.ndarray]:
+def _windows(pixels: np.ndarray, spacing_mm: float, card: ModelCard, breast: Breast | None) -> list[np.ndarray]:
     """Squares of the size of a tile, spread over the breast; the whole picture where it is smaller than one."""
-    side = round(card.tile_px * card.spacing_mm / (spacing_mm or FILM_SPACING_MM))
+    side = round(card.tile_px * card.spacing_mm / spacing_mm)
     if min(pixels.shape) <= side:
         return [pixels]
     breast = breast or find_breast(pixels, spacing_mm=spacing_mm)

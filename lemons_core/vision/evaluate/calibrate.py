@@ -3,7 +3,7 @@
 Both are chosen on validation data, once, at the end of a training run, and go into the model card.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,11 +51,6 @@ def calibrate(logits: np.ndarray, targets: np.ndarray, labels: Sequence[str], *,
         if band is not None:
             abstain[label] = band
     return Calibration(temperature, abstain)
-
-
-def calibrated(logits: np.ndarray, labels: Sequence[str], temperature: Mapping[str, float]) -> np.ndarray:
-    """(N, labels) logits to (N, labels) probabilities; a label without a temperature has 1."""
-    return expit(np.asarray(logits, float) / [temperature.get(label, 1.0) for label in labels])
 
 
 def _temperature(z: np.ndarray, y: np.ndarray) -> float:

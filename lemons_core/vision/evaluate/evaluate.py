@@ -1,6 +1,7 @@
 """How well a model does on the crops of one split, or on simulated tiles it never saw, with n and intervals."""
 
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -10,15 +11,15 @@ import pandas as pd
 
 from lemons_core.base.errors import DataError
 from lemons_core.base.io import rounded
-from lemons_core.base.progress import Progress
+from lemons_core.base.progress import Progress, no_progress
 from lemons_core.base.terms import GROUPS
 from lemons_core.dataset.collection import Collection, read_collection
 from lemons_core.dataset.splits import assert_disjoint
 from lemons_core.labels.mapping import read_mapping
-from lemons_core.metrics.binary import reliability, share
-from lemons_core.metrics.multilabel import average_labels, in_band, score_answers, score_labels, score_single
-from lemons_core.vision.evaluate.calibrate import calibrated
+from lemons_core.metrics.binary import Estimate, reliability, share
+from lemons_core.metrics.multilabel import average_labels, score_answers, score_labels, score_single
 from lemons_core.vision.evaluate.measure import logits_of, predict_tiles
+from lemons_core.vision.network.probabilities import abstains, calibrated, group_columns
 from lemons_core.vision.network.weights import Model, read_model
 from lemons_core.vision.record.card import ModelCard, read_card, write_card
 from lemons_core.vision.tiles.constants import SIMULATED, SIMULATED_SOURCE
@@ -32,7 +33,7 @@ class Examples(NamedTuple):
     """What is measured: N crops, lesions or tiles.
 
     logits, targets : (N, labels); a target is 0, 1 or nan
-    patients : (N,) str; single : (N,) place of the single label in GROUPS, -1 without one
+    patients : (N,) str; single : (N,) index of the single label in GROUPS, -1 without one
     """
 
     logits: np.ndarray
@@ -49,7 +50,7 @@ def evaluate(
     count: int = 2000,
     seed: int = 0,
     workers: int = 0,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """Measure a model on every crop of one official split, and on one patch of normal tissue from each view.
 
@@ -101,8 +102,9 @@ def evaluate(
         if not any(tile.groups for tile in tiles):
             raise DataError("No crop could be read", where=str(collection.root), todo=failed[0])
         logits = np.stack([logits_of(model, np.load(tile.path)) for tile in tiles])
-    simulated = collection.simulated
     examples = _crops(tiles, logits, card)
+    lesions, differences = _by_lesion(tiles, examples, rows, card)
+    simulated = collection.simulated
     head = {
         "split": split,
         "data": "simulated demo data" if simulated else collection.root.name,
@@ -110,13 +112,8 @@ def evaluate(
         "seen": split == "train" and card.training.get("source") != SIMULATED_SOURCE and card.simulated == simulated,
         "model": about,
     }
-    lesions, facts = _by_lesion(tiles, examples, rows, card)
-    return (
-        head
-        | _counts(examples)
-        | score_examples(examples, card)
-        | {"lesions": facts | score_examples(lesions, card), "unreadable": failed}
-    )
+    tail = {"lesions": differences | score_examples(lesions, card), "unreadable": failed}
+    return head | _counts(examples) | score_examples(examples, card) | tail
 
 
 def write_metrics(model_folder: str | Path, figures: dict[str, Any]) -> ModelCard:
@@ -137,18 +134,22 @@ def _rows(collection: Collection, split: str) -> pd.DataFrame:
 
 
 def simulated_examples(model: Model, *, count: int, seed: int = 0, workers: int = 0) -> Examples:
-    """Answers for held-out simulated tiles; a tile of several groups, or with hidden ones, has no single label."""
+    """Held-out simulated tiles; a tile of several groups, or with hidden ones, has no single label."""
     with model.lock:
-        answers = predict_tiles(model.network, held_out_tiles(model.card, count=count, seed=seed), workers=workers)
-    groups = answers.targets[:, _group_places(model.card)]
+        found = predict_tiles(model.network, held_out_tiles(model.card, count=count, seed=seed), workers=workers)
+    groups = found.targets[:, group_columns(model.card)]
     one = (groups.sum(1) == 1) & ~np.isnan(groups).any(1)  # nan: something drawn that no eye could see
-    return Examples(*answers, np.where(one, np.nan_to_num(groups).argmax(1), -1))
+    return Examples(*found, np.where(one, np.nan_to_num(groups).argmax(1), -1))
 
 
 def _crops(tiles: list[Tile], logits: np.ndarray, card: ModelCard) -> Examples:
     targets = [target_of(tile.groups, labels=card.labels, malignant=tile.malignant).numpy() for tile in tiles]
-    single = [GROUPS.index(tile.single) if tile.single else -1 for tile in tiles]
-    return Examples(logits, np.stack(targets), np.array([tile.patient_id for tile in tiles]), np.array(single))
+    patients = np.array([tile.patient_id for tile in tiles])
+    return Examples(logits, np.stack(targets), patients, np.array([_single_index(tile.single) for tile in tiles]))
+
+
+def _single_index(group: str | None) -> int:
+    return GROUPS.index(group) if group else -1
 
 
 def _by_lesion(
@@ -156,21 +157,26 @@ def _by_lesion(
 ) -> tuple[Examples, dict[str, Any]]:
     """The views of each lesion averaged, and how many lesions have two views, and how many of these differ."""
     mapping = read_mapping()
-    places = {tile.case_id: place for place, tile in enumerate(tiles) if tile.groups}
-    crops = rows[rows["case_id"].isin(set(places))]
-    lesions, two, types, pathologies = [], 0, 0, 0
-    for _, views in crops.groupby("lesion_id", sort=False):
-        at = [places[case] for case in views["case_id"]]
-        malignant = [tiles[place].malignant for place in at if tiles[place].malignant is not None]
-        label = mapping.label([token for tokens in views["morphology_tokens"] for token in tokens])
-        target = target_of(label.groups, labels=card.labels, malignant=any(malignant) if malignant else None)
-        single = GROUPS.index(label.single) if label.single else -1
-        lesions.append((examples.logits[at].mean(0), target.numpy(), examples.patients[at[0]], single))
-        two += len(views) > 1
-        types += len({frozenset(tokens) for tokens in views["morphology_tokens"]}) > 1
-        pathologies += views["pathology"].nunique() > 1
-    facts = {"n": len(lesions), "two_views": two, "views_differ": {"type": types, "pathology": pathologies}}
-    return Examples(*(np.array(part) for part in zip(*lesions, strict=True))), facts
+    index_of = {tile.case_id: index for index, tile in enumerate(tiles) if tile.groups}
+    lesions = [views for _, views in rows[rows["case_id"].isin(set(index_of))].groupby("lesion_id", sort=False)]
+    averaged = []
+    for views in lesions:
+        at = [index_of[case] for case in views["case_id"]]
+        label = mapping.label(list(chain.from_iterable(views["morphology_tokens"])))
+        target = target_of(label.groups, labels=card.labels, malignant=_any_malignant([tiles[index] for index in at]))
+        patient = examples.patients[at[0]]
+        averaged.append((examples.logits[at].mean(0), target.numpy(), patient, _single_index(label.single)))
+    differences = {
+        "type": sum(views["morphology_tokens"].map(frozenset).nunique() > 1 for views in lesions),
+        "pathology": sum(views["pathology"].nunique() > 1 for views in lesions),
+    }
+    counts = {"n": len(lesions), "two_views": sum(len(views) > 1 for views in lesions), "views_differ": differences}
+    return Examples(*(np.array(part) for part in zip(*averaged, strict=True))), counts
+
+
+def _any_malignant(tiles: list[Tile]) -> bool | None:
+    known = [tile.malignant for tile in tiles if tile.malignant is not None]
+    return any(known) if known else None
 
 
 def _counts(examples: Examples) -> dict[str, int]:
@@ -182,23 +188,30 @@ def _counts(examples: Examples) -> dict[str, int]:
 
 def score_examples(examples: Examples, card: ModelCard) -> dict[str, Any]:
     """Figures of any examples: labels, macro_average, micro_average, single_label as `evaluate` describes them."""
-    p = calibrated(examples.logits, card.labels, card.temperature)
-    y, patients, groups = examples.targets, examples.patients, _group_places(card)
+    p = calibrated(examples.logits, card)
+    y, patients, groups = examples.targets, examples.patients, group_columns(card)
     scores = score_labels(y, p, patients, card.labels)
     labels = {}
-    for place, label in enumerate(card.labels):
+    for label, target, probability in zip(card.labels, y.T, p.T, strict=True):
         if label not in scores:
             continue
-        known = ~np.isnan(y[:, place])
+        known = ~np.isnan(target)
         labels[label] = {
-            "positives": int(np.nansum(y[:, place])),
+            "positives": int(np.nansum(target)),
             **scores[label].to_json(),
             "temperature": card.temperature.get(label, 1.0),
-            "abstain": score_answers(y[:, place], p[:, place], card.abstain.get(label)).to_json(),
-            "reliability": reliability(y[known, place], p[known, place]).to_dict("records"),
+            "abstain": score_answers(target, probability, card.abstain.get(label)).to_json(),
+            "reliability": reliability(target[known], probability[known]).to_dict("records"),
         }
     averages = average_labels(y[:, groups], p[:, groups], patients)
-    return {"labels": labels, **averages, "single_label": _single_label(examples, p, card)}
+    return _as_json({"labels": labels, **averages, "single_label": _single_label(examples, p, card)})
+
+
+def _as_json(value: Any) -> Any:
+    """The same with every estimate as the list [value, low, high]."""
+    if isinstance(value, dict):
+        return {key: _as_json(part) for key, part in value.items()}
+    return list(value) if isinstance(value, Estimate) else value
 
 
 def _single_label(examples: Examples, p: np.ndarray, card: ModelCard) -> dict[str, Any] | None:
@@ -206,20 +219,13 @@ def _single_label(examples: Examples, p: np.ndarray, card: ModelCard) -> dict[st
     rows = np.flatnonzero(examples.single >= 0)
     if not len(rows):
         return None
-    groups = p[rows][:, _group_places(card)]
-    reference, found = examples.single[rows], groups.argmax(1)
-    sure = ~in_band(p[rows, 0], card.abstain.get(card.labels[0]))
-    for place, group in enumerate(GROUPS):
-        sure &= ~((found == place) & in_band(groups[:, place], card.abstain.get(group)))
+    reference, found = examples.single[rows], p[rows][:, group_columns(card)].argmax(1)
+    sure = ~abstains(p[rows], card)
     return {
         **score_single(reference, found, examples.patients[rows], GROUPS).to_json(),
         "coverage": share(int(sure.sum()), len(rows)),
         "answered_accuracy": share(int((sure & (reference == found)).sum()), int(sure.sum())),
     }
-
-
-def _group_places(card: ModelCard) -> list[int]:
-    return [card.labels.index(group) for group in GROUPS]
 
 
 def interval_text(triple: list[float] | None) -> str:

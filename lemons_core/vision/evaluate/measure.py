@@ -1,6 +1,5 @@
-"""A network on held-out tiles: its answers, and the figures that training watches."""
+"""A network on held-out tiles: its predictions, and the figures that training watches."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,13 +8,15 @@ from torch.utils.data import DataLoader
 
 from lemons_core.base.io import rounded
 from lemons_core.metrics.multilabel import score_labels
-from lemons_core.vision.network.model import LABELS, CalcificationNet
+from lemons_core.vision.network.model import CalcificationNet
+from lemons_core.vision.network.probabilities import calibrated
 from lemons_core.vision.network.weights import Model
+from lemons_core.vision.record.card import ModelCard
 from lemons_core.vision.tiles.data import StoredTiles, TileDataset
 
 
 class Predictions(NamedTuple):
-    """What a network says of N tiles beside what is known of them.
+    """A network's logits for N tiles, beside what is known of them.
 
     logits : (N, labels) float
     targets : (N, labels) 0, 1 or nan
@@ -43,29 +44,21 @@ def predict_tiles(network: CalcificationNet, items: TileDataset, *, workers: int
     )
 
 
-def measure(
-    network: CalcificationNet, items: TileDataset, *, labels: Sequence[str] = LABELS, workers: int = 0
-) -> dict[str, Any]:
-    """The figures of one pass: `figures_of` its answers."""
-    return figures_of(predict_tiles(network, items, workers=workers), labels)
-
-
-def figures_of(answers: Predictions, labels: Sequence[str] = LABELS) -> dict[str, Any]:
+def figures_of(predictions: Predictions, card: ModelCard) -> dict[str, Any]:
     """Held-out figures: n, and for each label positives, auc and average_precision as [value, low, high], and ece.
 
     Intervals are 95 %, by bootstrap over patients. A figure is None where all reference labels are alike; a label that
-    is known of no tile is left out.
+    is known of no tile is left out. The card gives the labels and their temperatures.
     """
-    probabilities = 1 / (1 + np.exp(-answers.logits.astype(float)))
-    figures = score_labels(answers.targets, probabilities, answers.patients, labels, replicates=500)
-    kept = ("auc", "average_precision", "ece")
+    targets, probabilities = predictions.targets, calibrated(predictions.logits, card)
+    scores = score_labels(targets, probabilities, predictions.patients, card.labels, replicates=500)
     rows = {
-        label: {"positives": int(np.nansum(answers.targets[:, place]))}
-        | {name: rounded(getattr(figures[label], name)) for name in kept}
-        for place, label in enumerate(labels)
-        if label in figures
+        label: {"positives": int(np.nansum(target))}
+        | {name: rounded(getattr(scores[label], name)) for name in ("auc", "average_precision", "ece")}
+        for label, target in zip(card.labels, targets.T, strict=True)
+        if label in scores
     }
-    return {"n": len(answers.targets), "labels": rows}
+    return {"n": len(targets), "labels": rows}
 
 
 @torch.inference_mode()

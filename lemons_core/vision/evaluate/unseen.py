@@ -3,7 +3,7 @@
 import pandas as pd
 
 from lemons_core.base.errors import ImageError
-from lemons_core.base.progress import Progress
+from lemons_core.base.progress import Progress, no_progress
 from lemons_core.base.terms import GROUPS
 from lemons_core.images import read_image
 from lemons_core.vision.detect.classify import predict_crop
@@ -20,7 +20,7 @@ def unseen_rows(table: pd.DataFrame, model: Model) -> pd.DataFrame:
     return rows if model.card.training.get("source") == SIMULATED_SOURCE else rows[rows["split"] == "test"]
 
 
-def predict_unseen(table: pd.DataFrame, model: Model, *, progress: Progress | None = None) -> pd.DataFrame:
+def predict_unseen(table: pd.DataFrame, model: Model, *, progress: Progress = no_progress) -> pd.DataFrame:
     """Group probabilities (0-1), index case_id, one column a group; an unreadable crop is left out."""
     rows = unseen_rows(table, model)
     found = {}
@@ -31,6 +31,5 @@ def predict_unseen(table: pd.DataFrame, model: Model, *, progress: Progress | No
             found[row.case_id] = result.probabilities
         except ImageError:
             continue
-        if progress:
-            progress(number / len(rows), row.case_id)
+        progress(number / len(rows), row.case_id)
     return pd.DataFrame.from_dict(found, orient="index", columns=[str(group) for group in GROUPS])

@@ -15,7 +15,6 @@ from torchvision.models import ResNet34_Weights, resnet34
 from lemons_core.base.terms import GROUPS
 
 LABELS: tuple[str, ...] = ("calcification", *map(str, GROUPS))
-MALIGNANCY = "malignancy"  # a sixth label, for models trained on real images with pathology
 
 # Between mean (0) and maximum (large). A mean would drown a lone speck, a bare maximum learns from one place only.
 POOL_SHARPNESS = 4.0

@@ -1,12 +1,13 @@
 """Pixels to network input, the same for training, prediction and heat map."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
-from lemons_core.mammogram import FILM_SPACING_MM
 from lemons_core.vision.record.card import ModelCard
 
 SHORTEST_PX = 64
@@ -17,13 +18,39 @@ _CLIP = 8.0
 _BLOCK = 4
 
 
-def resample(pixels: np.ndarray, spacing_mm: float | None, target_mm: float) -> np.ndarray:
-    """(H, W) float32 at `spacing_mm` (None: film, 0.05 mm) to `target_mm`, averaging over area when it shrinks.
+@dataclass(frozen=True, eq=False)
+class NormalisedImage:
+    """An image as the network reads it.
+
+    values : (h, w) float32, local contrast, about -2 to 8
+    scale : (2,) rows and columns of the image as given for one of `values`
+    spacing_mm : of a pixel of `values`
+    """
+
+    values: np.ndarray
+    scale: np.ndarray
+    spacing_mm: float
+
+    def to_input(self) -> Tensor:
+        """(1, 1, h, w) float32, channels last."""
+        return torch.from_numpy(self.values)[None, None].to(memory_format=torch.channels_last)
+
+
+def normalise_image(pixels: np.ndarray, spacing_mm: float, card: ModelCard) -> NormalisedImage:
+    """(H, W) float32 0-1 at `spacing_mm`, resampled to the card's spacing and normalised."""
+    small = resample(pixels, spacing_mm, card.spacing_mm)
+    scale = np.array(pixels.shape) / small.shape
+    used = card.spacing_mm if scale[0] == 1 else spacing_mm * float(scale[0])
+    return NormalisedImage(normalise(small, card), scale, used)
+
+
+def resample(pixels: np.ndarray, spacing_mm: float, target_mm: float) -> np.ndarray:
+    """(H, W) float32 at `spacing_mm` to `target_mm`, averaging over area when it shrinks.
 
     The result has at least SHORTEST_PX a side and at most MOST_PIXELS in all, at the price of another spacing.
     """
     height, width = pixels.shape
-    scale = (spacing_mm or FILM_SPACING_MM) / target_mm
+    scale = spacing_mm / target_mm
     scale = min(scale, (MOST_PIXELS / (height * width)) ** 0.5)
     scale = max(scale, SHORTEST_PX / min(height, width))
     if abs(scale - 1) < 0.01:
@@ -53,8 +80,3 @@ def _blurred(pixels: np.ndarray, sigma: float) -> np.ndarray:
     blocks = gaussian_filter(blocks, sigma / _BLOCK, truncate=2.5)
     wide = interpolate(torch.from_numpy(blocks)[None, None], size=even.shape, mode="bilinear", align_corners=False)
     return wide[0, 0, :height, :width].numpy()
-
-
-def prepare(pixels: np.ndarray, *, spacing_mm: float | None, card: ModelCard) -> Tensor:
-    """(H, W) float32 0-1 to a network input (1, 1, h, w) float32."""
-    return torch.from_numpy(normalise(resample(pixels, spacing_mm, card.spacing_mm), card))[None, None]

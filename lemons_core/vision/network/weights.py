@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save
 from lemons_core.base.config import read_settings
 from lemons_core.base.errors import ModelError
 from lemons_core.base.io import sha256_of, write_atomic
-from lemons_core.vision.network.model import LABELS, MALIGNANCY, CalcificationNet
-from lemons_core.vision.record.card import CARD_NAME, WEIGHTS_NAME, ModelCard, read_card, write_card
+from lemons_core.vision.network.model import LABELS, CalcificationNet
+from lemons_core.vision.record.card import CARD_NAME, MALIGNANCY, WEIGHTS_NAME, ModelCard, read_card, write_card
 
 
 @dataclass(frozen=True)

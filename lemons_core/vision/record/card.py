@@ -12,8 +12,9 @@ from lemons_core.base.errors import ModelError
 from lemons_core.base.io import write_atomic
 
 CARD_NAME = "card.json"
+MALIGNANCY = "malignancy"  # a sixth label, for models trained on real images with pathology
 WEIGHTS_NAME = "weights.safetensors"
-_OLD_NAMES = {"place_scale": "detection_platt"}  # of fields in cards that were written before
+_OLD_NAMES = {"place_scale": "detection_platt"}  # in cards that were written before, of a field and of a training fact
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,19 @@ def read_card(directory: Path) -> ModelCard:
     except ValueError as error:
         raise ModelError("The model card is damaged", where=str(path), todo=todo) from error
     if isinstance(raw, dict):
-        raw = {_OLD_NAMES.get(name, name): value for name, value in raw.items()}
+        raw = _renamed(raw)
+        if isinstance(raw.get("training"), dict):
+            raw["training"] = _renamed(raw["training"])
     known = {entry.name for entry in fields(ModelCard)}
     if not isinstance(raw, dict) or set(raw) != known:
         odd = sorted(set(raw) ^ known) if isinstance(raw, dict) else ["everything"]
         raise ModelError(f"The model card does not fit this version: {', '.join(odd)}", where=str(path), todo=todo)
     raw |= {key: tuple(value) for key, value in raw.items() if isinstance(value, list)}
     return ModelCard(**raw)
+
+
+def _renamed(held: dict[str, Any]) -> dict[str, Any]:
+    return {_OLD_NAMES.get(name, name): value for name, value in held.items()}
 
 
 def write_card(directory: Path, card: ModelCard) -> None:

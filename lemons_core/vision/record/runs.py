@@ -15,31 +15,33 @@ from typing import Any
 
 from lemons_core.base import config
 from lemons_core.base.errors import ModelError
+from lemons_core.base.journal import read_journal
 from lemons_core.base.terms import GROUPS
 from lemons_core.vision.record.card import CARD_NAME, ModelCard, read_card
+from lemons_core.vision.record.recipe import SPEED_ONLY
 
 RUN_NAME = "run.json"
 HISTORY_NAME = "history.jsonl"
 STOP_NAME = "STOP"  # made by whoever wants the run to stop
 LAUNCH_NAME = "launch.json"  # of a run that the app started: its command line and its process
-LOG_NAME = "log.txt"  # and what that process said
+LOG_NAME = "log.txt"  # and what that process printed
 _NAMES = (RUN_NAME, HISTORY_NAME, CARD_NAME, LAUNCH_NAME)  # a folder with one of these is a run
 SHIPPED = "shipped"  # the key of the model that comes with the product
 STATES = ("running", "stopped", "finished", "failed")
 # Best first: figures on pictures that chose nothing tell more than those that chose the best epoch.
 MEASURED = ("test", "held_out", "validation")
-GROUP_MEAN = "mean of the groups"  # in the place of a label; not "macro", which is one of the groups
+GROUP_MEAN = "mean of the groups"  # instead of a label; not "macro", which is one of the groups
 _FRESH_SECONDS = 60  # a run that wrote this lately is alive, whatever its command line says
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run, as its folder tells it.
+    """One run, as its folder has it.
 
     key : unique name, fit for an address
     state : one of STATES
-    record : what `run.json` says: recipe, data, started, epoch, step...; empty for a folder without one
-    launch : what `launch.json` says: arguments, pid, started; empty for a run that the app did not start
+    record : what `run.json` holds: recipe, data, started, epoch, step...; empty for a folder without one
+    launch : what `launch.json` holds: arguments, pid, started; empty for a run that the app did not start
     history : the lines of `history.jsonl`, an epoch each
     card : None until an epoch is kept, or when the card cannot be read
     fault : what could not be read, or why the run failed; "" when all is well
@@ -58,9 +60,7 @@ class Run:
     def recipe(self) -> dict[str, Any]:
         """The settings, from the record, else from the card."""
         found = self.record.get("recipe") or (self.card.training.get("recipe") if self.card else None)
-        if not isinstance(found, dict):
-            return {}
-        return {name: value for name, value in found.items() if name not in ("workers", "accumulate")}  # only speed
+        return {name: found[name] for name in found if name not in SPEED_ONLY} if isinstance(found, dict) else {}
 
     @property
     def data(self) -> str:
@@ -101,24 +101,24 @@ class Run:
     def measured(self) -> tuple[str, dict[str, Any]] | None:
         """The best figures there are, and on what: of the card, else of the last epoch."""
         metrics = self.card.metrics if self.card else {}
-        names = [name for name in MEASURED if name in metrics] + [name for name in metrics if name not in MEASURED]
-        for name in names:
-            if isinstance(metrics[name], dict) and metrics[name].get("labels"):
-                return name, metrics[name]
+        for name in dict.fromkeys((*MEASURED, *metrics)):
+            found = metrics.get(name)
+            if isinstance(found, dict) and found.get("labels"):
+                return name, found
         last = next((line["validation"] for line in reversed(self.history) if line.get("validation")), None)
         return ("validation", last) if last else None
 
 
-def find_runs(places: Sequence[Path] | None = None) -> list[Run]:
+def find_runs(folders: Sequence[Path] | None = None) -> list[Run]:
     """The shipped model, then every run below the known folders, the one last written to first.
 
-    places : LEMONS_RUNS (or the cache's `runs`) and `./runs` when None
+    folders : LEMONS_RUNS (or the cache's `runs`) and `./runs` when None
     """
-    if places is None:
-        places = (config.read_settings().runs, Path("runs"))
+    if folders is None:
+        folders = (config.read_settings().runs, Path("runs"))
     model = config.read_settings().model
     found = [model.resolve()] if model != config.SHIPPED_MODEL and _is_run(model) else []
-    found += [child.resolve() for place in places if place.is_dir() for child in place.iterdir() if _is_run(child)]
+    found += [child.resolve() for parent in folders if parent.is_dir() for child in parent.iterdir() if _is_run(child)]
     runs, taken = [read_run(config.SHIPPED_MODEL, key=SHIPPED)], {SHIPPED}
     for folder in sorted(dict.fromkeys(found), key=_touched, reverse=True):
         key, number = folder.name, 2
@@ -130,25 +130,39 @@ def find_runs(places: Sequence[Path] | None = None) -> list[Run]:
 
 
 def read_run(folder: Path, *, key: str | None = None) -> Run:
-    """One run; a damaged file is told in `fault`, and the rest is read all the same."""
+    """One run; a damaged file is named in `fault`, and the rest is read all the same."""
     faults: list[str] = []
-    record, launch = (_read_object(folder / name, faults) for name in (RUN_NAME, LAUNCH_NAME))
+    held: list[dict[str, Any]] = []
+    for name in (RUN_NAME, LAUNCH_NAME):
+        try:
+            held.append(read_object(folder / name))
+        except (OSError, ValueError):
+            held.append({})
+            faults.append(f"{name} cannot be read.")
+    record, launch = held
     card = None
     if (folder / CARD_NAME).is_file():
         try:
             card = read_card(folder)
         except ModelError as error:
             faults.append(str(error))
-    state = str(record.get("state"))
-    if is_running(record, folder) or is_running(launch, folder):
-        state = "running"
-    elif launch and not record:
-        state = "stopped" if (folder / STOP_NAME).exists() else "failed"
-    elif state not in STATES or state == "running":  # a process that was killed could not say so
-        state = "stopped" if record or not card else "finished"
+    state = _state_of(folder, record, launch, has_card=card is not None)
     if state == "failed":
         faults.append(str(record.get("error") or "The process ended before its first step; its log says why."))
-    return Run(key or folder.name, folder, state, record, launch, _read_history(folder), card, " ".join(faults))
+    # An epoch's line may be half written.
+    lines = (line for line in read_journal(folder / HISTORY_NAME) if isinstance(line, dict) and "epoch" in line)
+    return Run(key or folder.name, folder, state, record, launch, tuple(lines), card, " ".join(faults))
+
+
+def _state_of(folder: Path, record: dict[str, Any], launch: dict[str, Any], *, has_card: bool) -> str:
+    if is_running(record, folder) or is_running(launch, folder):
+        return "running"
+    if launch and not record:
+        return "stopped" if (folder / STOP_NAME).exists() else "failed"
+    state = str(record.get("state"))
+    if state in STATES and state != "running":
+        return state
+    return "stopped" if record or not has_card else "finished"  # a process that was killed could not say so
 
 
 def is_running(record: dict[str, Any], folder: Path) -> bool:
@@ -221,35 +235,15 @@ def _number(held: dict[str, Any], name: str) -> float:
     return float(value) if isinstance(value, (int, float)) else 0.0
 
 
-def _read_object(path: Path, faults: list[str]) -> dict[str, Any]:
-    """A JSON object, {} when there is none; one that cannot be read is added to the faults."""
+def read_object(path: Path) -> dict[str, Any]:
+    """A JSON object, {} when there is none; raises OSError or ValueError when it cannot be read."""
     try:
         found = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError):
-        found = None
-    if isinstance(found, dict):
-        return found
-    faults.append(f"{path.name} cannot be read.")
-    return {}
-
-
-def _read_history(folder: Path) -> tuple[dict[str, Any], ...]:
-    """The whole lines; the last one may be half written."""
-    try:
-        text = (folder / HISTORY_NAME).read_text("utf-8", errors="replace")
-    except OSError:
-        return ()
-    lines = []
-    for line in text.splitlines():
-        try:
-            found = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(found, dict) and "epoch" in found:
-            lines.append(found)
-    return tuple(lines)
+    if not isinstance(found, dict):
+        raise ValueError(f"{path.name} holds no JSON object")
+    return found
 
 
 def _age(record: dict[str, Any]) -> float:

@@ -12,14 +12,14 @@ from torch.nn.functional import interpolate
 
 from lemons_core.base.errors import DataError, ImageError
 from lemons_core.base.io import write_array
-from lemons_core.base.parallel import Outcome, run_many
-from lemons_core.base.progress import Progress
+from lemons_core.base.progress import Progress, no_progress
 from lemons_core.images import IMAGE_SUFFIXES, read_image
-from lemons_core.mammogram import FILM_SPACING_MM, estimate_spacing, find_breast
+from lemons_core.mammogram import find_breast, find_geometry
 from lemons_core.vision.network.preprocess import resample
+from lemons_core.vision.tiles.ordered import run_in_order
 
 FINEST_MM = 0.07  # finer scans are brought to this spacing: the model sees 0.1 mm
-_PLACE_MM = 1.0  # grid of places that lie on the breast
+_CELL_MM = 1.0  # grid of cells that lie on the breast
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Background:
     spacing_mm: float
 
     def draw(self, rng: np.random.Generator, *, size_px: int, spacing_mm: float) -> np.ndarray:
-        """A window around a place in the breast, (size_px, size_px) float32, 0-1."""
+        """A window around a point in the breast, (size_px, size_px) float32, 0-1."""
         pixels = np.load(self.path, mmap_mode="r")
-        places = np.argwhere(np.load(tissue_path(self.path)))
+        cells = np.argwhere(np.load(tissue_path(self.path)))
         side = min(max(round(size_px * spacing_mm / self.spacing_mm), 2), *pixels.shape)
-        middle = (places[rng.integers(len(places))] + rng.random(2)) * _PLACE_MM / self.spacing_mm
+        middle = (cells[rng.integers(len(cells))] + rng.random(2)) * _CELL_MM / self.spacing_mm
         top, left = (int(np.clip(at - side / 2, 0, n - side)) for at, n in zip(middle, pixels.shape, strict=True))
         window = torch.from_numpy(pixels[top : top + side, left : left + side].astype(np.float32))
         size = (size_px, size_px)
@@ -51,7 +51,7 @@ def tissue_path(path: Path) -> Path:
 
 
 def read_backgrounds(
-    folder: Path, store: Path, *, jobs: int = 1, progress: Progress | None = None
+    folder: Path, store: Path, *, jobs: int = 1, progress: Progress = no_progress
 ) -> tuple[list[Background], list[str]]:
     """Read every picture below `folder` into the store; what is there already is not read again.
 
@@ -68,14 +68,9 @@ def read_backgrounds(
         path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in (*IMAGE_SUFFIXES, "")
     )
     work = partial(_store, folder=folder, store=store)
-    done: dict[str, Outcome[Background]] = {}
-    for outcome in run_many(work, {str(file): file for file in files}, jobs=jobs, prefer="processes"):
-        done[outcome.name] = outcome
-        if progress:
-            progress(len(done) / len(files), f"backgrounds: {len(done):,} of {len(files):,} pictures")
-    ordered = [done[str(file)] for file in files]  # whoever was first: a seed must give the same
-    found = [outcome.value for outcome in ordered if outcome.value]
-    failed = [str(outcome.error) for outcome in ordered if outcome.error]
+    found, failed = run_in_order(
+        work, {str(file): file for file in files}, jobs=jobs, what="backgrounds", progress=progress
+    )
     if not found:
         todo = failed[0] if failed else "Give a folder of normal mammograms: DICOM, PNG, JPEG or TIFF."
         raise DataError("No background could be read", where=str(folder), todo=todo)
@@ -110,13 +105,13 @@ def _store(file: Path, *, folder: Path, store: Path) -> Background:
     if kept and tissue_path(kept[0]).exists():
         return Background(kept[0], patient, int(kept[0].stem.rpartition("_")[2].removesuffix("um")) / 1000)
     picture = read_image(file)
-    spacing = picture.spacing_mm or estimate_spacing(picture.pixels) or FILM_SPACING_MM
+    spacing = find_geometry(picture.pixels, spacing_mm=picture.spacing_mm).spacing.mm
     tissue = find_breast(picture.pixels, spacing_mm=spacing).tissue()
     if not tissue.any():
         raise ImageError("No breast was found", where=str(file))
     fine = max(round(max(spacing, FINEST_MM) * 1000), 1)
     pixels = resample(picture.pixels, spacing, fine / 1000)
-    cells = tuple(max(round(n * fine / 1000 / _PLACE_MM), 1) for n in pixels.shape)
+    cells = tuple(max(round(n * fine / 1000 / _CELL_MM), 1) for n in pixels.shape)
     path = store / f"{stem}_{fine}um.npy"
     write_array(tissue_path(path), tissue[_middles(tissue.shape[0], cells[0])][:, _middles(tissue.shape[1], cells[1])])
     write_array(path, pixels.astype(np.float16))

@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,13 @@ import pandas as pd
 from scipy.ndimage import binary_dilation, zoom
 
 from lemons_core.base.io import write_array
-from lemons_core.base.parallel import Outcome, run_many
-from lemons_core.base.progress import Progress
+from lemons_core.base.progress import Progress, no_progress
 from lemons_core.base.terms import Pathology
 from lemons_core.images import read_image
-from lemons_core.mammogram import find_breast
+from lemons_core.mammogram import film_if_unknown, find_breast
 from lemons_core.vision.network.preprocess import normalise, resample
 from lemons_core.vision.record.card import ModelCard
+from lemons_core.vision.tiles.ordered import run_in_order
 
 CLEAR_MM = 10  # a patch of normal tissue begins so far off every known lesion
 
@@ -49,7 +50,7 @@ def cut_tiles(
     patches: int = 1,
     seed: int = 0,
     jobs: int = 1,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> tuple[list[Tile], list[str]]:
     """Crops, and patches of normal tissue from each view that has masks, to the tile store.
 
@@ -75,15 +76,8 @@ def cut_tiles(
     }
     for name, part in views:
         tasks[f"view {name}"] = partial(_cut_normal, part.to_dict("records"), store, card, patches, seed)
-    done: dict[str, Outcome[list[Tile]]] = {}
-    for outcome in run_many(_call, tasks, jobs=jobs, prefer="processes"):
-        done[outcome.name] = outcome
-        if progress:
-            progress(len(done) / len(tasks), f"tiles: {len(done):,} of {len(tasks):,} pictures")
-    # In the order of the table, whoever was first: a seed must give the same.
-    ordered = [done[name] for name in tasks]
-    tiles = [tile for outcome in ordered for tile in outcome.value or ()]
-    return tiles, [str(outcome.error) for outcome in ordered if outcome.error]
+    tiles, failed = run_in_order(_call, tasks, jobs=jobs, what="tiles", progress=progress)
+    return list(chain.from_iterable(tiles)), failed
 
 
 def _call(task: Callable[[], list[Tile]]) -> list[Tile]:
@@ -94,7 +88,7 @@ def _cut_crop(row: dict[str, Any], store: Path, card: ModelCard) -> list[Tile]:
     path = store / f"{row['case_id']}.npy"
     if not path.exists():
         picture = read_image(row["crop_file"])
-        pixels = normalise(resample(picture.pixels, picture.spacing_mm, card.spacing_mm), card)
+        pixels = normalise(resample(picture.pixels, film_if_unknown(picture.spacing_mm), card.spacing_mm), card)
         write_array(path, pixels.astype(np.float16))
     malignant = None if pd.isna(row["pathology"]) else row["pathology"] == Pathology.MALIGNANT
     groups = tuple(row["calc_groups"])
@@ -120,7 +114,7 @@ def _normal_patches(
 ) -> list[np.ndarray]:
     """At most so many patches of breast tissue off every known lesion of the view, apart from each other."""
     picture = read_image(rows[0]["view_file"])
-    pixels = resample(picture.pixels, picture.spacing_mm, card.spacing_mm)
+    pixels = resample(picture.pixels, film_if_unknown(picture.spacing_mm), card.spacing_mm)
     coarse = max(round(1 / card.spacing_mm), 1)  # about 1 mm
     free = find_breast(picture.pixels, spacing_mm=picture.spacing_mm).tissue(pixels[::coarse, ::coarse].shape)
     for row in rows:
@@ -134,8 +128,8 @@ def _normal_patches(
     free[:half], free[-half:], free[:, :half], free[:, -half:] = False, False, False, False
     normal = normalise(pixels, card)
     found: list[np.ndarray] = []
-    while len(found) < patches and len(places := np.argwhere(free)):
-        row, column = places[rng.integers(len(places))]
+    while len(found) < patches and len(cells := np.argwhere(free)):
+        row, column = cells[rng.integers(len(cells))]
         top, left = row * coarse - size // 2, column * coarse - size // 2
         found.append(normal[top : top + size, left : left + size])
         free[max(row - half, 0) : row + half, max(column - half, 0) : column + half] = False

@@ -11,10 +11,10 @@ from torch.utils.data import Dataset
 
 from lemons_core.base.terms import DISTRIBUTION, GROUPS, MORPHOLOGY
 from lemons_core.labels.mapping import read_mapping
-from lemons_core.simulate.crop import simulate_crop
-from lemons_core.vision.network.model import CELL_PX, LABELS, MALIGNANCY
+from lemons_core.simulate.crop import SimulatedCrop, simulate_crop
+from lemons_core.vision.network.model import CELL_PX, LABELS
 from lemons_core.vision.network.preprocess import normalise, resample
-from lemons_core.vision.record.card import ModelCard
+from lemons_core.vision.record.card import MALIGNANCY, ModelCard
 from lemons_core.vision.tiles.backgrounds import Background
 from lemons_core.vision.tiles.crops import Tile
 
@@ -85,11 +85,8 @@ class SimulatedTiles(Dataset[TileExample]):
     backgrounds : mammograms that calcium is drawn into, for most tiles; empty for simulated tissue only
     """
 
-    def __init__(
-        self, card: ModelCard, *, count: int, seed: int, start: int = 0, backgrounds: Sequence[Background] = ()
-    ) -> None:
-        self.card, self.count, self.seed, self.start = card, count, seed, start
-        self.backgrounds = backgrounds
+    def __init__(self, card: ModelCard, *, count: int, seed: int, backgrounds: Sequence[Background] = ()) -> None:
+        self.card, self.count, self.seed, self.backgrounds = card, count, seed, backgrounds
         self.mapping = read_mapping()
         self.by_group = {g: [r.token for r in self.mapping.rules if r.group == g] for g in GROUPS}
 
@@ -99,15 +96,34 @@ class SimulatedTiles(Dataset[TileExample]):
     def __getitem__(self, index: int) -> TileExample:
         if index >= self.count:
             raise IndexError(index)
-        rng = np.random.default_rng([self.seed, self.start + index])
-        target, size = self.card.spacing_mm, self.card.tile_px
+        rng = np.random.default_rng([self.seed, index])
+        crop, spacing = self._draw_crop(rng)
+        pixels, target, size = crop.pixels, self.card.spacing_mm, self.card.tile_px
+        if rng.random() < EIGHT_BIT_SHARE:
+            pixels = np.round(pixels * 255) / np.float32(255)
+        tile = resample(pixels, spacing, target)[:size, :size]
+        layers = [
+            resample(layer.astype(np.float32), spacing, target)[:size, :size] if layer.any() else np.zeros_like(tile)
+            for layer in self._layers(crop)
+        ]
+        turn = int(rng.integers(4)), bool(rng.random() < 0.5)
+        groups, hidden = (self.mapping.label(tokens).groups for tokens in (crop.tokens, crop.hidden))
+        return TileExample(
+            torch.from_numpy(_turn(normalise(tile, self.card), *turn))[None],
+            target_of(groups, hidden, self.card.labels),
+            spots_of(*(torch.from_numpy(_turn(layer, *turn)) for layer in layers)),
+        )
+
+    def _draw_crop(self, rng: np.random.Generator) -> tuple[SimulatedCrop, float]:
+        """A crop a little wider than a tile, and the pixel spacing in mm that it passes for."""
+        target = self.card.spacing_mm
         native = target if rng.random() < 0.5 else float(np.exp(rng.uniform(*np.log(NATIVE_MM))))
         stretch = SIZE_JITTER ** rng.uniform(-1, 1)
         tissue = None
         if self.backgrounds and rng.random() < BACKGROUND_SHARE:
             tissue = self.backgrounds[int(rng.integers(len(self.backgrounds)))]
             native = max(native, tissue.spacing_mm)  # calcium sharper than its tissue would give itself away
-        size_px = int(np.ceil((size + 1) * target / native / stretch))
+        size_px = int(np.ceil((self.card.tile_px + 1) * target / native / stretch))
         crop = simulate_crop(
             self.draw_tokens(rng),
             rng=rng,
@@ -117,27 +133,15 @@ class SimulatedTiles(Dataset[TileExample]):
             look="film" if rng.random() < 0.7 else "digital",
             background=tissue.draw(rng, size_px=size_px, spacing_mm=native) if tissue else None,
         )
-        pixels = crop.pixels
-        if rng.random() < EIGHT_BIT_SHARE:
-            pixels = np.round(pixels * 255) / np.float32(255)
-        layers = {-1: crop.faint, **{place: np.zeros(pixels.shape, bool) for place in range(len(GROUPS))}}
+        return crop, native * stretch
+
+    def _layers(self, crop: SimulatedCrop) -> list[np.ndarray]:
+        """(H, W) bool each: calcium too faint to see, then what is seen of each group."""
+        masks = [np.zeros(crop.pixels.shape, bool) for _ in GROUPS]
         for token, mask in zip(crop.tokens, crop.masks, strict=True):
             for group in self.mapping.label([token]).groups:
-                layers[GROUPS.index(group)] |= mask
-        tile = resample(pixels, native * stretch, target)[:size, :size]
-        faint, *masks = (
-            resample(layer.astype(np.float32), native * stretch, target)[:size, :size]
-            if layer.any()
-            else np.zeros_like(tile)
-            for layer in layers.values()
-        )
-        turn = int(rng.integers(4)), bool(rng.random() < 0.5)
-        groups, hidden = (self.mapping.label(tokens).groups for tokens in (crop.tokens, crop.hidden))
-        return TileExample(
-            torch.from_numpy(_turn(normalise(tile, self.card), *turn))[None],
-            target_of(groups, hidden, self.card.labels),
-            spots_of(*(torch.from_numpy(_turn(layer, *turn)) for layer in (faint, *masks))),
-        )
+                masks[GROUPS.index(group)] |= mask
+        return [crop.faint, *masks]
 
     def draw_tokens(self, rng: np.random.Generator) -> tuple[str, ...]:
         """Kinds for one tile: none, or one of a group, sometimes with a second of any kind."""
@@ -175,7 +179,7 @@ def _turn(tile: np.ndarray, quarters: int, mirrored: bool) -> np.ndarray:
 
 
 class StoredTiles(Dataset[TileExample]):
-    """Tiles of a collection, cut to the training size at a place and turn that change from epoch to epoch.
+    """Tiles of a collection, cut to the training size at a position and turn that change from epoch to epoch.
 
     Numbers run on from epoch to epoch: item e * len + i is tile i as epoch e sees it.
     Where in a crop the calcium lies is not recorded, so its cells are nan; those of normal tissue are 0.
@@ -188,9 +192,9 @@ class StoredTiles(Dataset[TileExample]):
         return len(self.tiles)
 
     def __getitem__(self, index: int) -> TileExample:
-        epoch, place = divmod(index, len(self.tiles))
-        tile = self.tiles[place]
-        rng = np.random.default_rng([self.seed, epoch, place])
+        epoch, number = divmod(index, len(self.tiles))
+        tile = self.tiles[number]
+        rng = np.random.default_rng([self.seed, epoch, number])
         pixels = np.load(tile.path).astype(np.float32)
         # A crop can be several tiles wide: of three windows the one with most bright detail is most likely the calcium.
         windows = [_fit(pixels, self.card.tile_px, rng) for _ in range(3 if tile.groups else 1)]
@@ -219,11 +223,11 @@ class MixedTiles(Dataset[TileExample]):
         return len(self.stored) + self.simulated_each
 
     def __getitem__(self, index: int) -> TileExample:
-        epoch, place = divmod(index, len(self))
+        epoch, number = divmod(index, len(self))
         real = len(self.stored)
-        if place < real:
-            return self.stored[epoch * real + place]
-        return self.simulated[epoch * self.simulated_each + place - real]
+        if number < real:
+            return self.stored[epoch * real + number]
+        return self.simulated[epoch * self.simulated_each + number - real]
 
 
 def held_out_tiles(card: ModelCard, *, count: int, seed: int, backgrounds: Sequence[Background] = ()) -> SimulatedTiles:

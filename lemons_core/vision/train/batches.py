@@ -21,15 +21,15 @@ class Batches(Sampler[list[int]]):
     `epoch` and `skip` (steps that are done already) before each pass.
     """
 
-    def __init__(self, epoch_tiles: int, recipe: Recipe, team: ProcessGroup) -> None:
-        parts = team.size * recipe.accumulate
+    def __init__(self, epoch_tiles: int, recipe: Recipe, group: ProcessGroup) -> None:
+        parts = group.size * recipe.accumulate
         if recipe.batch % parts:
             raise DataError(
                 f"A batch of {recipe.batch} does not divide into {parts} parts",
-                where=f"{team.size} processes, accumulate {recipe.accumulate}",
+                where=f"{group.size} processes, accumulate {recipe.accumulate}",
                 todo="Choose another --batch.",
             )
-        self.count, self.recipe, self.team = epoch_tiles, recipe, team
+        self.count, self.recipe, self.group = epoch_tiles, recipe, group
         self.steps = max(epoch_tiles // recipe.batch, 1)
         self.epoch = self.skip = 0
 
@@ -40,17 +40,17 @@ class Batches(Sampler[list[int]]):
         order = np.random.default_rng([self.recipe.seed, self.epoch]).permutation(self.count)
         order = np.resize(order, (self.steps, self.recipe.batch)) + self.epoch * self.count  # few tiles are repeated
         for step in order[self.skip :]:
-            mine = step[self.team.rank :: self.team.size]
+            mine = step[self.group.rank :: self.group.size]
             yield from mine.reshape(self.recipe.accumulate, -1).tolist()
 
 
-def count_workers(recipe: Recipe, team: ProcessGroup) -> int:
+def count_workers(recipe: Recipe, group: ProcessGroup) -> int:
     """A GPU waits for images, so it gets every core but its own; on a CPU the step needs the cores itself."""
     if recipe.workers is not None:
         return recipe.workers
     cores = os.cpu_count() or 2
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    return max((cores - 1) // here if team.device.type == "cuda" else cores // 4 // here, 1)
+    return max((cores - 1) // here if group.device.type == "cuda" else cores // 4 // here, 1)
 
 
 def open_loader(items: TileDataset, batches: Batches, workers: int) -> DataLoader[TileExample]:

@@ -1,6 +1,6 @@
-"""The folder of a training run as the training writes it: record, history, checkpoint, and the wish to stop.
+"""The folder of a training run as the training writes it: record, history, checkpoint, and the request to stop.
 
-    run.json        what was asked for, how far it is and who works on it; lemons_core.vision.record.runs reads it
+    run.json        what was requested, how far it is and who works on it; lemons_core.vision.record.runs reads it
     history.jsonl   one line an epoch
     checkpoint.pt   all that the training needs to go on; removed at the end
     STOP            made by whoever wants the run to stop after its step
@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from time import monotonic
 from types import FrameType
@@ -24,13 +25,14 @@ from typing import Any
 import torch
 
 from lemons_core.base.errors import DataError
-from lemons_core.base.io import write_atomic
+from lemons_core.base.io import atomic_path, write_atomic
+from lemons_core.base.journal import read_journal, write_journal
 from lemons_core.vision.record.card import CARD_NAME, WEIGHTS_NAME
 from lemons_core.vision.record.recipe import Recipe
-from lemons_core.vision.record.runs import HISTORY_NAME, RUN_NAME, is_running
+from lemons_core.vision.record.runs import HISTORY_NAME, RUN_NAME, STOP_NAME, is_running, read_object
 
 CHECKPOINT_NAME = "checkpoint.pt"
-STOP_NAME = "STOP"
+_OLD_NAMES = {"place": "state"}  # in checkpoints that were written before
 _SECONDS = 2.0  # between two updates of the record while an epoch runs
 
 
@@ -52,7 +54,7 @@ class TrainState:
 
 
 class RunFolder:
-    """The folder of one run. Only the first of several processes writes to it."""
+    """The folder of one run. Only the main one of several processes writes to it."""
 
     def __init__(self, folder: Path, *, writes: bool = True) -> None:
         self.folder, self.writes = folder, writes
@@ -69,7 +71,7 @@ class RunFolder:
         if not self.writes:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        asked = {"recipe": recipe.facts, "data": data}
+        requested = {"recipe": recipe.facts, "data": data}
         before = self._read(lenient=restart)
         if before.get("pid") != os.getpid() and is_running(before, self.folder):
             raise DataError(
@@ -84,10 +86,10 @@ class RunFolder:
             before = {}
         if not before and (self.folder / CARD_NAME).exists():
             raise DataError("The folder holds a model already", where=str(self.folder), todo=_OTHER)
-        other = _differences(before, asked) if before else ""
+        other = _differences(before, requested) if before else ""
         if other:
             raise DataError(f"The folder holds another run: {other}", where=str(self.folder), todo=_OTHER)
-        self.record = {"started": _now()} | before | asked
+        self.record = {"started": _now()} | before | requested
         self.record.pop("error", None)
         if not self.finished:
             self.note(state="running", pid=os.getpid())
@@ -107,21 +109,17 @@ class RunFolder:
         """Whether the record has not been written for a while."""
         return monotonic() - self._written > _SECONDS
 
-    def add_line(self, line: dict[str, Any]) -> None:
+    def add_epoch(self, line: dict[str, Any]) -> None:
         """One line of history. An epoch that was done before, and lost with its process, does not stand twice."""
-        if not self.writes:
-            return
-        path = self.folder / HISTORY_NAME
-        lines = path.read_text("utf-8").splitlines() if path.exists() else []
-        text = "\n".join([*lines[: line["epoch"] - 1], json.dumps(line)]) + "\n"
-        write_atomic(path, text.encode())
+        if self.writes:
+            path = self.folder / HISTORY_NAME
+            write_journal(path, [*islice(read_journal(path), line["epoch"] - 1), line])
 
     def save(self, state: TrainState, parts: dict[str, Any]) -> None:
         """Write the checkpoint. parts : states of network, optimiser and the like."""
         if self.writes:
-            path = self.folder / CHECKPOINT_NAME
-            torch.save({"place": vars(state), "rng": torch.get_rng_state()} | parts, path.with_suffix(".tmp"))
-            path.with_suffix(".tmp").replace(path)
+            with atomic_path(self.folder / CHECKPOINT_NAME) as part:
+                torch.save({"state": vars(state), "rng": torch.get_rng_state()} | parts, part)
 
     def load(self) -> dict[str, Any] | None:
         """The checkpoint, or None at the beginning of a run.
@@ -134,9 +132,10 @@ class RunFolder:
         if not path.exists():
             return None
         try:
-            return dict(torch.load(path, map_location="cpu", weights_only=True))
+            held: dict[str, Any] = dict(torch.load(path, map_location="cpu", weights_only=True))
         except (OSError, RuntimeError, ValueError) as error:
             raise DataError("The checkpoint cannot be read", where=str(path), todo="Begin anew: --restart.") from error
+        return {_OLD_NAMES.get(name, name): value for name, value in held.items()}
 
     def finish(self) -> None:
         (self.folder / CHECKPOINT_NAME).unlink(missing_ok=True)
@@ -146,10 +145,8 @@ class RunFolder:
         """The record as it is on disk; empty without one."""
         path = self.folder / RUN_NAME
         try:
-            return dict(json.loads(path.read_text("utf-8")))
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError, TypeError) as error:
+            return read_object(path)
+        except (OSError, ValueError) as error:
             if lenient:
                 return {}
             raise DataError("The record of the run cannot be read", where=str(path), todo=_OTHER) from error
@@ -162,10 +159,10 @@ class StopRequest:
     """Whether someone wants the run to stop: by the file STOP, by SIGTERM, or by Ctrl-C."""
 
     def __init__(self, folder: Path) -> None:
-        self.file, self.asked = folder / STOP_NAME, False
+        self.file, self.signalled = folder / STOP_NAME, False
 
     def __bool__(self) -> bool:
-        return self.asked or self.file.exists()
+        return self.signalled or self.file.exists()
 
     @contextmanager
     def listen(self) -> Iterator["StopRequest"]:
@@ -175,12 +172,12 @@ class StopRequest:
             return
         before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
-        def ask(number: int, frame: FrameType | None) -> None:
-            self.asked = True
+        def stop(number: int, frame: FrameType | None) -> None:
+            self.signalled = True
             signal.signal(number, before[number])
 
         for number in before:
-            signal.signal(number, ask)
+            signal.signal(number, stop)
         try:
             yield self
         finally:
@@ -194,10 +191,10 @@ def ignore_signals(worker: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _differences(before: dict[str, Any], asked: dict[str, Any]) -> str:
-    """Settings in which a run differs from what is asked; one that is younger than the run had its default then."""
+def _differences(before: dict[str, Any], requested: dict[str, Any]) -> str:
+    """Settings in which a run differs from what is requested; one that is younger than the run had its default then."""
     old = {"data": before.get("data")} | Recipe().facts | dict(before.get("recipe") or {})
-    new = {"data": asked["data"]} | asked["recipe"]
+    new = {"data": requested["data"]} | requested["recipe"]
     return "; ".join(f"{name} {old.get(name)}, not {new.get(name)}" for name in new if old.get(name) != new.get(name))
 
 

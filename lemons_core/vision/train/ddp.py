@@ -1,4 +1,4 @@
-"""Several training processes that work as one, started by torchrun; a single process is a team of one."""
+"""Several training processes that work as one, started by torchrun; a single process is a group of one."""
 
 import os
 from collections.abc import Iterator
@@ -11,15 +11,15 @@ import torch
 from torch import distributed
 
 Value = TypeVar("Value")
-# The first process cuts the tiles of a whole collection and validates while the others wait.
-_PATIENCE = timedelta(hours=12)
+# The main process cuts the tiles of a whole collection and validates while the others wait.
+_TIMEOUT = timedelta(hours=12)
 
 
 @dataclass(frozen=True)
 class ProcessGroup:
     """This process among its like.
 
-    rank : 0 for the first, which alone writes; size : how many there are; local : its number on this machine
+    rank : 0 for the main one, which alone writes; size : how many there are; local : its number on this machine
     """
 
     rank: int = 0
@@ -27,7 +27,7 @@ class ProcessGroup:
     local: int = 0
 
     @property
-    def first(self) -> bool:
+    def is_main(self) -> bool:
         return self.rank == 0
 
     @property
@@ -35,7 +35,7 @@ class ProcessGroup:
         return torch.device("cuda", self.local) if torch.cuda.is_available() else torch.device("cpu")
 
     def share(self, value: Value) -> Value:
-        """What the first process has, for all; they wait for it."""
+        """What the main process has, for all; they wait for it."""
         if self.size == 1:
             return value
         box: list[Any] = [value]
@@ -51,16 +51,16 @@ class ProcessGroup:
 
 @contextmanager
 def join_process_group() -> Iterator[ProcessGroup]:
-    """The team that torchrun's environment names: over NCCL with GPUs, over Gloo without."""
+    """The group that torchrun's environment names: over NCCL with GPUs, over Gloo without."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield ProcessGroup()
         return
-    team = ProcessGroup(int(os.environ["RANK"]), size, int(os.environ.get("LOCAL_RANK", "0")))
-    if team.device.type == "cuda":
-        torch.cuda.set_device(team.device)
-    distributed.init_process_group("nccl" if team.device.type == "cuda" else "gloo", timeout=_PATIENCE)
+    group = ProcessGroup(int(os.environ["RANK"]), size, int(os.environ.get("LOCAL_RANK", "0")))
+    if group.device.type == "cuda":
+        torch.cuda.set_device(group.device)
+    distributed.init_process_group("nccl" if group.device.type == "cuda" else "gloo", timeout=_TIMEOUT)
     try:
-        yield team
+        yield group
     finally:
         distributed.destroy_process_group()

@@ -29,18 +29,18 @@ class Learner:
     """
 
     def __init__(
-        self, network: CalcificationNet, recipe: Recipe, team: ProcessGroup, *, steps: int, positive: Tensor
+        self, network: CalcificationNet, recipe: Recipe, group: ProcessGroup, *, steps: int, positive: Tensor
     ) -> None:
-        network = network.to(team.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if team.size > 1 and team.device.type == "cuda":
+        network = network.to(group.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if group.size > 1 and group.device.type == "cuda":
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
-        self.network, self.recipe, self.steps, self.device = network, recipe, steps, team.device
-        self.positive = positive.to(team.device)
+        self.network, self.recipe, self.steps, self.device = network, recipe, steps, group.device
+        self.positive = positive.to(group.device)
         self.average: CalcificationNet = deepcopy(network).requires_grad_(False)
         self.optimiser = AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
-        self.reader: nn.Module = _Reader(network)
-        if team.size > 1:
-            self.reader = DistributedDataParallel(self.reader)
+        self.forward_all: nn.Module = _WholeOutput(network)
+        if group.size > 1:
+            self.forward_all = DistributedDataParallel(self.forward_all)
 
     def step(self, parts: Sequence[TileExample], done: int) -> Tensor:
         """Learn from the parts of one batch; `done` steps lie behind. Returns the mean loss, a scalar."""
@@ -51,8 +51,8 @@ class Learner:
                 loss.backward()
             total += loss.detach()
         nn.utils.clip_grad_norm_(self.network.parameters(), LONGEST_GRADIENT)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.recipe.learning_rate * one_cycle(done / self.steps)
+        for parameters in self.optimiser.param_groups:
+            parameters["lr"] = self.recipe.learning_rate * one_cycle(done / self.steps)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         follow(self.average, self.network, self.recipe.averaging, done + 1)
@@ -71,16 +71,16 @@ class Learner:
         inputs = inputs.to(self.device, memory_format=torch.channels_last, non_blocking=True)
         # bfloat16 needs no loss scaling; with channels last it halves the time of a step on CPU as well.
         with torch.autocast(self.device.type, torch.bfloat16):
-            reading = self.reader(inputs)
-        return loss_of(reading, targets.to(self.device), spots.to(self.device), self.positive)
+            output = self.forward_all(inputs)
+        return loss_of(output, targets.to(self.device), spots.to(self.device), self.positive)
 
     def _alone(self) -> Any:
         """Several processes compare their gradients once a step, after its last part."""
-        return self.reader.no_sync() if isinstance(self.reader, DistributedDataParallel) else nullcontext()
+        return self.forward_all.no_sync() if isinstance(self.forward_all, DistributedDataParallel) else nullcontext()
 
 
-class _Reader(nn.Module):
-    """A network whose call gives the whole reading, as DistributedDataParallel needs it."""
+class _WholeOutput(nn.Module):
+    """A network whose call gives the whole output, as DistributedDataParallel needs it."""
 
     def __init__(self, network: CalcificationNet) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Where a training run has its tiles from, and what its card says of them."""
+"""Where a training run has its tiles from, and what its card states of them."""
 
 import logging
 import os
@@ -14,8 +14,8 @@ from lemons_core.base.errors import DataError
 from lemons_core.base.progress import Progress
 from lemons_core.dataset.collection import read_collection
 from lemons_core.dataset.splits import assert_disjoint, hold_out
-from lemons_core.vision.network.model import LABELS, MALIGNANCY
-from lemons_core.vision.record.card import ModelCard
+from lemons_core.vision.network.model import LABELS
+from lemons_core.vision.record.card import MALIGNANCY, ModelCard
 from lemons_core.vision.record.recipe import Recipe
 from lemons_core.vision.tiles.backgrounds import Background, read_backgrounds, split_backgrounds
 from lemons_core.vision.tiles.constants import (
@@ -32,7 +32,7 @@ from lemons_core.vision.tiles.constants import (
     SIMULATED_LIMITS,
     SIMULATED_SOURCE,
 )
-from lemons_core.vision.tiles.crops import cut_tiles
+from lemons_core.vision.tiles.crops import Tile, cut_tiles
 from lemons_core.vision.tiles.data import (
     MixedTiles,
     SimulatedTiles,
@@ -68,17 +68,21 @@ class Tiles:
     positive: Tensor
 
 
-def open_tiles(data: str | Path, out: Path, recipe: Recipe, *, team: ProcessGroup, progress: Progress) -> Tiles:
+def open_tiles(data: str | Path, out: Path, recipe: Recipe, *, group: ProcessGroup, progress: Progress) -> Tiles:
     """Tiles of a collection root, cut once into `out`, or simulated ones with data="simulated".
 
     Raises
     ------
     DataError : the collection has no usable training images, or the folder of backgrounds no usable mammograms
     """
-    backgrounds = _backgrounds(out, recipe, team, progress)
+
+    def report(_: float, text: str) -> None:
+        progress(0.0, text)  # the share is that of the steps, and none is done yet
+
+    backgrounds = _backgrounds(out, recipe, group, report)
     if str(data) == SIMULATED:
         return _simulated(recipe, backgrounds)
-    return _collection(Path(data), out, recipe, backgrounds, team, progress)
+    return _collection(Path(data), out, recipe, backgrounds=backgrounds, group=group, progress=report)
 
 
 def _simulated(recipe: Recipe, backgrounds: Backgrounds) -> Tiles:
@@ -113,54 +117,41 @@ def _simulated(recipe: Recipe, backgrounds: Backgrounds) -> Tiles:
 
 
 def _collection(
-    root: Path, out: Path, recipe: Recipe, backgrounds: Backgrounds, team: ProcessGroup, progress: Progress
+    root: Path, out: Path, recipe: Recipe, *, backgrounds: Backgrounds, group: ProcessGroup, progress: Progress
 ) -> Tiles:
-    collection = read_collection(root, progress=lambda fraction, text: progress(0.0, text))
+    collection = read_collection(root, progress=progress)
     rows = collection.with_crops("train")
     rest, held_rows = hold_out(rows, share=0.15, seed=recipe.seed)
     assert_disjoint(rest, held_rows)
-    if collection.simulated:
-        card = replace(EMPTY_CARD, name="demo-resnet34", trained_on="the simulated demo data", limits=SIMULATED_LIMITS)
-    else:
-        known = bool(rows["pathology"].notna().any())
-        card = replace(
-            EMPTY_CARD,
-            name="cbis-ddsm-resnet34",
-            trained_on="CBIS-DDSM, official training split",
-            simulated=False,
-            labels=(*LABELS, MALIGNANCY) if known else LABELS,
-            tile_px=REAL_TILE_PX,
-            limits=(*REAL_LIMITS, MALIGNANCY_LIMIT if known else NO_MALIGNANCY, RESEARCH),
-        )
-    tiles, failed = _once_a_machine(team, lambda: cut_tiles(
-        rows, out / "tiles", card, patches=PATCHES, seed=recipe.seed, jobs=_cores(),
-        progress=lambda fraction, text: progress(0.0, text),
+    card = _collection_card(simulated=collection.simulated, pathology=bool(rows["pathology"].notna().any()))
+    tiles, failed = _once_a_machine(group, lambda: cut_tiles(
+        rows, out / "tiles", card, patches=PATCHES, seed=recipe.seed, jobs=_cores(), progress=progress
     ))  # fmt: skip
+    sides: dict[bool, list[Tile]] = {True: [], False: []}
     held_patients = set(held_rows["patient_id"])
-    train_tiles = [tile for tile in tiles if tile.patient_id not in held_patients]
-    valid_tiles = [tile for tile in tiles if tile.patient_id in held_patients]
+    for tile in tiles:
+        sides[tile.patient_id in held_patients].append(tile)
+    train_tiles, valid_tiles = sides[False], sides[True]
     if not train_tiles or not valid_tiles:
         raise DataError("No crop could be read", where=str(collection.root), todo=failed[0] if failed else "")
-    card = replace(
-        card,
-        training={
-            "source": card.trained_on,
-            "crops": sum(bool(tile.groups) for tile in train_tiles),
-            "normal_patches": sum(not tile.groups for tile in train_tiles),
-            "patients": len({tile.patient_id for tile in train_tiles}),
-            "unreadable": len(failed),
-        },
-    )
-    targets = [target_of(tile.groups, labels=card.labels, malignant=tile.malignant) for tile in train_tiles]
+    crops = sum(bool(tile.groups) for tile in train_tiles)
+    facts = {
+        "source": card.trained_on,
+        "crops": crops,
+        "normal_patches": len(train_tiles) - crops,
+        "patients": len({tile.patient_id for tile in train_tiles}),
+        "unreadable": len(failed),
+    }
     stored = StoredTiles(train_tiles, card, seed=recipe.seed)
     training: StoredTiles | MixedTiles = stored
     if recipe.mix:
         each = round(len(train_tiles) * recipe.mix / (1 - recipe.mix))
         simulated = SimulatedTiles(card, count=each * recipe.epochs, seed=recipe.seed, backgrounds=backgrounds[0])
         training = MixedTiles(stored, simulated, simulated_each=each)
-        card = replace(card, training=card.training | {"simulated_tiles_an_epoch": each})
+        facts["simulated_tiles_an_epoch"] = each
+    targets = [target_of(tile.groups, labels=card.labels, malignant=tile.malignant) for tile in train_tiles]
     return Tiles(
-        card,
+        replace(card, training=facts),
         training,
         len(training),
         StoredTiles(valid_tiles, card, seed=recipe.seed),
@@ -169,27 +160,42 @@ def _collection(
     )
 
 
-def _backgrounds(out: Path, recipe: Recipe, team: ProcessGroup, progress: Progress) -> Backgrounds:
+def _collection_card(*, simulated: bool, pathology: bool) -> ModelCard:
+    """What is known of the model before its tiles are cut. pathology : whether the collection knows any."""
+    if simulated:
+        return replace(EMPTY_CARD, name="demo-resnet34", trained_on="the simulated demo data", limits=SIMULATED_LIMITS)
+    return replace(
+        EMPTY_CARD,
+        name="cbis-ddsm-resnet34",
+        trained_on="CBIS-DDSM, official training split",
+        simulated=False,
+        labels=(*LABELS, MALIGNANCY) if pathology else LABELS,
+        tile_px=REAL_TILE_PX,
+        limits=(*REAL_LIMITS, MALIGNANCY_LIMIT if pathology else NO_MALIGNANCY, RESEARCH),
+    )
+
+
+def _backgrounds(out: Path, recipe: Recipe, group: ProcessGroup, progress: Progress) -> Backgrounds:
     """Training, validation, held out; all empty without a folder."""
     folder = recipe.background
     if folder is None:
         return (), (), ()
-    found, failed = _once_a_machine(team, lambda: read_backgrounds(
-        Path(folder), out / "backgrounds", jobs=_cores(), progress=lambda fraction, text: progress(0.0, text)
-    ))  # fmt: skip
+    found, failed = _once_a_machine(
+        group, lambda: read_backgrounds(Path(folder), out / "backgrounds", jobs=_cores(), progress=progress)
+    )
     for message in failed:
         log.warning("Not used as a background: %s", message)
     training, validation, held_out = split_backgrounds(found, seed=recipe.seed)
     return training, validation, held_out
 
 
-def _once_a_machine(team: ProcessGroup, work: Callable[[], Result]) -> Result:
+def _once_a_machine(group: ProcessGroup, work: Callable[[], Result]) -> Result:
     """Slow reading that leaves its results on disk: the first process of a machine does it, the others find it done."""
-    if team.local:
-        team.wait()
+    if group.local:
+        group.wait()
     result = work()
-    if not team.local:
-        team.wait()
+    if not group.local:
+        group.wait()
     return result
 
 

@@ -1,6 +1,6 @@
 """Training: a plain loop that a reader can follow from the data to the model card."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -8,20 +8,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import Subset
+from torch.utils.data import DataLoader, Subset
 
 from lemons_core.base.config import SHIPPED_MODEL
 from lemons_core.base.errors import LemonsError
-from lemons_core.base.progress import Progress
+from lemons_core.base.progress import Progress, no_progress
 from lemons_core.vision.detect.ood import TILES as FEATURE_TILES
 from lemons_core.vision.detect.ood import add_feature_distribution
 from lemons_core.vision.evaluate.calibrate import ERROR, calibrate
-from lemons_core.vision.evaluate.measure import Predictions, figures_of, measure, predict_tiles
+from lemons_core.vision.evaluate.measure import figures_of, predict_tiles
 from lemons_core.vision.evaluate.view_calibration import calibrate_detections
 from lemons_core.vision.network.model import CalcificationNet, build_network
 from lemons_core.vision.network.weights import read_model, write_model
 from lemons_core.vision.record.card import ModelCard, read_card, write_card
 from lemons_core.vision.record.recipe import Recipe
+from lemons_core.vision.tiles.data import TileDataset, TileExample
 from lemons_core.vision.train.batches import Batches, count_workers, keep_in_memory, open_loader
 from lemons_core.vision.train.checkpoint import RunFolder, StopRequest, TrainState
 from lemons_core.vision.train.ddp import ProcessGroup, join_process_group
@@ -33,7 +34,7 @@ TILES_A_VIEW = 20
 
 
 def train(
-    data: str | Path, out: Path, recipe: Recipe, *, restart: bool = False, progress: Progress | None = None
+    data: str | Path, out: Path, recipe: Recipe, *, restart: bool = False, progress: Progress = no_progress
 ) -> ModelCard | None:
     """Train on a collection root, or on simulated tiles with data="simulated"; write the best epoch to `out`.
 
@@ -54,88 +55,137 @@ def train(
     ------
     DataError : the collection has no usable training images, or `out` holds another run
     """
-    progress = progress or (lambda fraction, text: None)
-    with join_process_group() as team:
-        run = RunFolder(Path(out), writes=team.first)
+    with join_process_group() as group:
+        run = RunFolder(Path(out), writes=group.is_main)
         run.open(str(data), recipe, restart=restart)
-        if team.share(run.finished):
+        if group.share(run.finished):
             return read_card(run.folder)
         try:
-            return _train(data, run, recipe, team, progress)
+            training = _prepare(data, run, recipe, group, progress)
+            with StopRequest(run.folder).listen() as stop:
+                while training.state.epoch < recipe.epochs and not stops_early(training.state, recipe):
+                    if not _train_epoch(training, stop):
+                        return None
+                    _end_epoch(training)
+            if group.is_main:
+                _finish(training)
+            group.wait()
+            return read_card(run.folder) if group.is_main else None
         except (LemonsError, OSError, RuntimeError) as error:
             run.note(state="failed", error=str(error)[:500])
             raise
 
 
-def _train(
-    data: str | Path, run: RunFolder, recipe: Recipe, team: ProcessGroup, progress: Progress
-) -> ModelCard | None:
+@dataclass
+class _Training:
+    """What the stages of a run share.
+
+    card : of the model to be, without weights and figures
+    loader : this process's parts of the steps that `batches` lists
+    state : how far it is
+    """
+
+    run: RunFolder
+    recipe: Recipe
+    group: ProcessGroup
+    progress: Progress
+    tiles: Tiles
+    card: ModelCard
+    learner: Learner
+    batches: Batches
+    loader: DataLoader[TileExample]
+    validation: TileDataset
+    workers: int
+    state: TrainState
+
+
+def _prepare(data: str | Path, run: RunFolder, recipe: Recipe, group: ProcessGroup, progress: Progress) -> _Training:
+    """Tiles and network of a run, as its checkpoint left them where there is one."""
     torch.manual_seed(recipe.seed)
     torch.backends.cudnn.deterministic = True
-    tiles = open_tiles(data, run.folder, recipe, team=team, progress=progress)
-    batches = Batches(tiles.epoch_tiles, recipe, team)
+    tiles = open_tiles(data, run.folder, recipe, group=group, progress=progress)
+    batches = Batches(tiles.epoch_tiles, recipe, group)
     network, start = _first_network(recipe, tiles.card)
-    learner = Learner(network, recipe, team, steps=recipe.epochs * batches.steps, positive=tiles.positive)
+    learner = Learner(network, recipe, group, steps=recipe.epochs * batches.steps, positive=tiles.positive)
     state = TrainState()
-    checkpoint = team.share(run.load())
+    checkpoint = group.share(run.load())
     if checkpoint:
-        state = TrainState(**checkpoint["place"])
+        state = TrainState(**checkpoint["state"])
         torch.set_rng_state(checkpoint["rng"])
         learner.load(checkpoint)
         start = run.record.get("started_from", start)
     run.note(started_from=start)
-    card = replace(tiles.card, training=tiles.card.training | {"started_from": start, "recipe": recipe.facts})
-    workers = count_workers(recipe, team)
-    loader = open_loader(tiles.training, batches, workers)
-    validation = keep_in_memory(tiles.validation, workers=workers) if team.first else tiles.validation
-    with StopRequest(run.folder).listen() as stop:
-        while state.epoch < recipe.epochs and not _worn_out(state, recipe):
-            batches.epoch, batches.skip = state.epoch, state.step
-            began = monotonic() - state.seconds
-            learner.network.train()
-            total = torch.tensor(state.loss, device=team.device)
-            for parts in zip(*[iter(loader)] * recipe.accumulate, strict=True):
-                total += learner.step(parts, state.epoch * batches.steps + state.step)
-                state.step += 1
-                if team.first and (state.step == 1 or run.due()):
-                    _note_step(run, state, recipe, batches.steps, float(total), monotonic() - began, progress)
-                if _agreed(team, stop, state.step):
-                    state.loss, state.seconds = float(total), monotonic() - began
-                    run.save(state, learner.states())
-                    run.note(state="stopped")
-                    return None
-            seconds = monotonic() - began
-            figures = measure(learner.average, validation, labels=card.labels, workers=workers) if team.first else {}
-            score = team.share(_macro(figures) if team.first else 0.0)
-            state = TrainState(state.epoch + 1, best=state.best, best_epoch=state.best_epoch)
-            if score > state.best:
-                state.best, state.best_epoch = score, state.epoch
-                if team.first:
-                    _write_best(run.folder, learner.average, card, figures, state.epoch)
-            loss = float(total) / batches.steps
-            run.add_line(
-                {
-                    "epoch": state.epoch,
-                    "loss": round(loss, 4),
-                    "learning_rate": learner.optimiser.param_groups[0]["lr"],
-                    "seconds": round(seconds, 1),
-                    "images_per_second": round(batches.steps * recipe.batch / seconds, 1),
-                    "validation": figures,
-                }
-            )
+    workers = count_workers(recipe, group)
+    return _Training(
+        run=run,
+        recipe=recipe,
+        group=group,
+        progress=progress,
+        tiles=tiles,
+        card=replace(tiles.card, training=tiles.card.training | {"started_from": start, "recipe": recipe.facts}),
+        learner=learner,
+        batches=batches,
+        loader=open_loader(tiles.training, batches, workers),
+        validation=keep_in_memory(tiles.validation, workers=workers) if group.is_main else tiles.validation,
+        workers=workers,
+        state=state,
+    )
+
+
+def _train_epoch(training: _Training, stop: StopRequest) -> bool:
+    """The steps of an epoch that are not done yet; False when it was stopped on the way, with a checkpoint."""
+    run, state, learner, batches = training.run, training.state, training.learner, training.batches
+    batches.epoch, batches.skip = state.epoch, state.step
+    began = monotonic() - state.seconds
+    learner.network.train()
+    total = torch.tensor(state.loss, device=training.group.device)
+    for parts in zip(*[iter(training.loader)] * training.recipe.accumulate, strict=True):
+        total += learner.step(parts, state.epoch * batches.steps + state.step)
+        state.step += 1
+        if training.group.is_main and (state.step == 1 or run.due()):
+            _note_step(training, loss=float(total) / state.step, seconds=monotonic() - began)
+        if _agreed(training.group, stop, state.step):
+            state.loss, state.seconds = float(total), monotonic() - began
             run.save(state, learner.states())
-            run.note(epoch=state.epoch, step=0, best_epoch=state.best_epoch)
-            words = f"epoch {state.epoch}/{recipe.epochs}, loss {loss:.3f}, validation macro AUC {score:.3f}"
-            progress(state.epoch / recipe.epochs, words)
-    if team.first:
-        answers = predict_tiles(read_model(run.folder).network, validation, workers=workers)
-        _finish(run, tiles, answers, recipe, workers, progress)
-    team.wait()
-    return read_card(run.folder) if team.first else None
+            run.note(state="stopped")
+            return False
+    state.loss, state.seconds = float(total), monotonic() - began
+    return True
+
+
+def _end_epoch(training: _Training) -> None:
+    """Measure the epoch, keep the model when it is the best so far, write history and checkpoint."""
+    run, recipe, group, before = training.run, training.recipe, training.group, training.state
+    average, card, steps = training.learner.average, training.card, training.batches.steps
+    figures: dict[str, Any] = {}
+    if group.is_main:
+        figures = figures_of(predict_tiles(average, training.validation, workers=training.workers), card)
+    score = group.share(_macro(figures) if group.is_main else 0.0)
+    state = TrainState(before.epoch + 1, best=before.best, best_epoch=before.best_epoch)
+    if score > state.best:
+        state.best, state.best_epoch = score, state.epoch
+        if group.is_main:
+            _write_best(run.folder, average, card, figures, state.epoch)
+    loss = before.loss / steps
+    run.add_epoch(
+        {
+            "epoch": state.epoch,
+            "loss": round(loss, 4),
+            "learning_rate": training.learner.optimiser.param_groups[0]["lr"],
+            "seconds": round(before.seconds, 1),
+            "images_per_second": round(steps * recipe.batch / before.seconds, 1),
+            "validation": figures,
+        }
+    )
+    run.save(state, training.learner.states())
+    run.note(epoch=state.epoch, step=0, best_epoch=state.best_epoch)
+    training.state = state
+    words = f"epoch {state.epoch}/{recipe.epochs}, loss {loss:.3f}, validation macro AUC {score:.3f}"
+    training.progress(state.epoch / recipe.epochs, words)
 
 
 def _first_network(recipe: Recipe, card: ModelCard) -> tuple[CalcificationNet, dict[str, Any]]:
-    """The network to start from, and what the card should say of it: beside the way, which model it was."""
+    """The network to start from, and what the card should state of it: with init="shipped" also which model it was."""
     if recipe.init != "shipped":
         return build_network(card.labels, init=recipe.init), {"init": recipe.init}
     shipped = read_model(SHIPPED_MODEL)
@@ -148,11 +198,11 @@ def _first_network(recipe: Recipe, card: ModelCard) -> tuple[CalcificationNet, d
     return network, {"init": "shipped", "sha256": shipped.card.sha256, "training": shipped.card.training}
 
 
-def _agreed(team: ProcessGroup, stop: StopRequest, step: int) -> bool:
-    """Whether to stop after this step. Several processes ask each other now and then only: it makes them wait."""
-    if team.size == 1:
+def _agreed(group: ProcessGroup, stop: StopRequest, step: int) -> bool:
+    """Whether to stop after this step. Several processes agree now and then only: it makes them wait."""
+    if group.size == 1:
         return bool(stop)
-    return step % 10 == 0 and team.share(bool(stop))
+    return step % 10 == 0 and group.share(bool(stop))
 
 
 def _macro(figures: dict[str, Any]) -> float:
@@ -161,48 +211,44 @@ def _macro(figures: dict[str, Any]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def _worn_out(state: TrainState, recipe: Recipe) -> bool:
+def stops_early(state: TrainState, recipe: Recipe) -> bool:
+    """Whether the patience is over; with a patience of 0 it never is."""
     return 0 < recipe.patience <= state.epoch - state.best_epoch
 
 
-def _note_step(
-    run: RunFolder, state: TrainState, recipe: Recipe, steps: int, total: float, seconds: float, progress: Progress
-) -> None:
+def _note_step(training: _Training, *, loss: float, seconds: float) -> None:
+    state, recipe, steps = training.state, training.recipe, training.batches.steps
     speed = state.step * recipe.batch / seconds
-    loss = total / state.step
-    run.note(epoch=state.epoch, step=state.step, steps=steps, loss=round(loss, 4), images_per_second=round(speed, 1))
+    training.run.note(
+        epoch=state.epoch, step=state.step, steps=steps, loss=round(loss, 4), images_per_second=round(speed, 1)
+    )
     words = f"epoch {state.epoch + 1}/{recipe.epochs}, loss {loss:.3f}, {speed:.0f} images/s"
-    progress((state.epoch + state.step / steps) / recipe.epochs, words)
+    training.progress((state.epoch + state.step / steps) / recipe.epochs, words)
 
 
 def _write_best(folder: Path, network: CalcificationNet, card: ModelCard, figures: dict[str, Any], epoch: int) -> None:
     today = datetime.now(UTC).date().isoformat()
-    training = card.training | {"best_epoch": epoch}
-    write_model(folder, network, replace(card, created=today, training=training, metrics={"validation": figures}))
+    facts = card.training | {"best_epoch": epoch}
+    write_model(folder, network, replace(card, created=today, training=facts, metrics={"validation": figures}))
 
 
-def _finish(
-    run: RunFolder, tiles: Tiles, answers: Predictions, recipe: Recipe, workers: int, progress: Progress
-) -> None:
+def _finish(training: _Training) -> None:
     """What is known only at the end: calibration, abstain band, held-out figures, and what typical tiles look like."""
+    run, recipe, tiles, workers = training.run, training.recipe, training.tiles, training.workers
+    network = read_model(run.folder).network
+    validation = predict_tiles(network, training.validation, workers=workers)
     card = read_card(run.folder)
-    found = calibrate(answers.logits, answers.targets, card.labels)
+    found = calibrate(validation.logits, validation.targets, card.labels)
     card = replace(card, temperature=found.temperature, abstain=found.abstain)
-    measured = {"validation": _calibrated_figures(answers, card)}
+    measured = {"validation": figures_of(validation, card)}
     if tiles.held_out is not None:
-        seen = predict_tiles(read_model(run.folder).network, tiles.held_out, workers=workers)
-        measured["held_out"] = _calibrated_figures(seen, card)
+        measured["held_out"] = figures_of(predict_tiles(network, tiles.held_out, workers=workers), card)
     write_card(run.folder, replace(card, training=card.training | {"abstain_error": ERROR}, metrics=measured))
     some = np.random.default_rng(recipe.seed).permutation(tiles.epoch_tiles)[:FEATURE_TILES]
     add_feature_distribution(run.folder, Subset(tiles.training, some.tolist()))
     views = min(recipe.views, recipe.epochs * tiles.epoch_tiles // TILES_A_VIEW)
     if views:
         calibrate_detections(
-            run.folder, views=views, jobs=max(1, workers), progress=lambda _, text: progress(1.0, text)
+            run.folder, views=views, jobs=max(1, workers), progress=lambda _, text: training.progress(1.0, text)
         )
     run.finish()
-
-
-def _calibrated_figures(answers: Predictions, card: ModelCard) -> dict[str, Any]:
-    temperatures = [card.temperature.get(label, 1.0) for label in card.labels]
-    return figures_of(answers._replace(logits=answers.logits / temperatures), card.labels)

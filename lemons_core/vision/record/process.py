@@ -1,6 +1,6 @@
-"""The processes behind the page of the training: one training run at a time, and a model's answers to pictures.
+"""Processes of their own: one training run at a time, started, stopped and resumed, and a model's predictions.
 
-A run is a process of its own that outlives the page, the visit and the server; its folder holds all there is to know.
+A run outlives whoever started it; its folder holds all there is to know.
 """
 
 import hashlib
@@ -10,20 +10,22 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from lemons_core.base import config
+from lemons_core.base.child import run_child
 from lemons_core.base.errors import LemonsError, ModelError
 from lemons_core.base.io import write_atomic
 from lemons_core.base.progress import Progress
 from lemons_core.vision.record.predictions import PredictionSet, read_predictions
+from lemons_core.vision.record.recipe import option_of
 from lemons_core.vision.record.runs import LAUNCH_NAME, LOG_NAME, STOP_NAME, Run, find_runs
 
-HOME = Path(__file__).parents[3]  # the package is found from here, whatever the working folder
 VIEWS = 12  # whole views that calibrate a short run: most of a minute on two cores
-TILES = 400  # simulated tiles that a model is asked about: half a minute on two cores
+TILES = 400  # simulated tiles that a model predicts: half a minute on two cores
 _one = threading.Lock()  # or two windows could both find that nothing runs
 
 
@@ -43,21 +45,11 @@ class RunRequest:
 
     def arguments(self, folder: Path) -> list[str]:
         """The same as words of the command line."""
-        options = {
-            "data": "simulated",
-            "out": folder,
-            "epochs": self.epochs,
-            "tiles": self.tiles,
-            "init": self.init,
-            "learning-rate": self.learning_rate,
-            "batch": self.batch,
-            "seed": self.seed,
-            "views": VIEWS,
-        }
-        return ["train", *(word for name, value in options.items() for word in (f"--{name}", str(value)))]
+        options = {"data": "simulated", "out": folder} | vars(self) | {"views": VIEWS}
+        return ["train", *(word for name, value in options.items() for word in (option_of(name), str(value)))]
 
 
-def start_run(wish: RunRequest) -> Path:
+def start_run(request: RunRequest) -> Path:
     """Start a run in a fresh folder; returns that folder.
 
     Raises
@@ -66,12 +58,12 @@ def start_run(wish: RunRequest) -> Path:
     """
     with _one:
         _refuse_a_second()
-        place = config.read_settings().runs
+        parent = config.read_settings().runs
         name, number = f"{datetime.now():%Y-%m-%d-%H%M}", 1
-        while (folder := place / (name if number == 1 else f"{name}-{number}")).exists():
+        while (folder := parent / (name if number == 1 else f"{name}-{number}")).exists():
             number += 1
         folder.mkdir(parents=True)
-        _launch(folder, wish.arguments(folder.resolve()))
+        _launch(folder, request.arguments(folder.resolve()))
     return folder
 
 
@@ -102,7 +94,7 @@ def stop_run(run: Run) -> None:
         os.kill(pid, signal.SIGTERM)
 
 
-def running(runs: list[Run]) -> Run | None:
+def running(runs: Sequence[Run]) -> Run | None:
     """The run that is going on, if any."""
     return next((run for run in runs if run.state == "running"), None)
 
@@ -121,7 +113,7 @@ def _launch(folder: Path, arguments: list[str]) -> None:
         # A session of its own: closing the terminal of the app does not end the training.
         child = subprocess.Popen(
             [sys.executable, "-m", "lemons_core", *arguments],
-            cwd=HOME,
+            cwd=config.HOME,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -133,39 +125,28 @@ def _launch(folder: Path, arguments: list[str]) -> None:
     write_atomic(folder / LAUNCH_NAME, json.dumps(launch, indent=2).encode() + b"\n")
 
 
-def answers_place(run: Run, data: Path | None, crops: int) -> Path:
-    """Where the answers of a run's model are kept: by its weights and by what it was asked about."""
+def predictions_folder(run: Run, data: Path | None, crops: int) -> Path:
+    """Where the predictions of a run's model are kept: by its weights and by the pictures.
+
+    data : root of the collection, None for simulated tiles; crops : how many it has on disk
+    """
     assert run.card
     about = [run.card.sha256, run.card.temperature, str(data) if data else TILES, crops]
     name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:20]
     return config.read_settings().cache / "answers" / name
 
 
-def ask_model(run: Run, data: Path | None, out: Path, progress: Progress) -> PredictionSet:
-    """Ask a run's model about simulated tiles, or about the test split of a collection, in a child process.
+def predict_examples(run: Run, data: Path | None, out: Path, *, progress: Progress) -> PredictionSet:
+    """Predictions of a run's model for simulated tiles, or for the test split of a collection, by a child process.
 
     Raises
     ------
-    ModelError : the child says why it has no answers
+    LemonsError : as the child's work does, or it wrote nothing
     """
-    command = [
-        sys.executable,
-        "-m",
-        "lemons_core.vision.evaluate.examples",
-        "--model",
-        str(run.folder),
-        "--out",
-        str(out),
-    ]
-    command += ["--data", str(data)] if data else ["--count", str(TILES)]
-    with subprocess.Popen(
-        command, cwd=HOME, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
-    ) as child:
-        assert child.stdout and child.stderr
-        for line in child.stdout:
-            progress(*json.loads(line))
-        said = child.stderr.read().strip().splitlines()[-1:]
-    answered = read_predictions(out)
-    if child.returncode or not answered:
-        raise ModelError("The model gave no answers", where=str(run.folder), todo=said[0][:300] if said else "")
-    return answered
+    pictures = ["--data", str(data)] if data else ["--count", str(TILES)]
+    arguments = ["--model", str(run.folder), "--out", str(out), *pictures]
+    run_child("lemons_core.vision.evaluate.examples", arguments, progress=progress)
+    predictions = read_predictions(out)
+    if not predictions:
+        raise ModelError("The model gave no predictions", where=str(run.folder))
+    return predictions

@@ -16,18 +16,19 @@ import contextlib
 import json
 import shutil
 import tempfile
+from functools import partial
+from itertools import product
 from pathlib import Path
-
-from joblib import Parallel, delayed
 
 import lemons_core
 from lemons_core.base.errors import DataError
-from lemons_core.base.progress import Progress
+from lemons_core.base.parallel import run_many
+from lemons_core.base.progress import Progress, no_progress
 from lemons_core.dataset.collection import MARKER, read_demo_marker
-from lemons_core.simulate.demo.casetable import simulate_rows
+from lemons_core.simulate.demo.casetable import DemoRow, simulate_rows
 from lemons_core.simulate.demo.files import csv_text, draw_shot
 from lemons_core.simulate.demo.published import ROWS
-from lemons_core.simulate.demo.shots import SAME_FILE, choose_shots
+from lemons_core.simulate.demo.shots import SAME_FILE, Shot, choose_shots
 
 RECIPE = 2  # raise it when the pictures change, so that an old set on disk is made anew
 
@@ -38,7 +39,7 @@ def write_demo(
     seed: int = 0,
     images: int = 96,
     jobs: int = 2,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> Path:
     """Write a simulated collection to `out`.
 
@@ -72,9 +73,9 @@ def write_demo(
     out.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
-        _fill(work, seed=seed, images=images, jobs=jobs, progress=progress, wanted=wanted)
+        _fill(work, wanted, images=images, seed=seed, jobs=jobs, progress=progress)
         work.chmod(0o755)  # mkdtemp keeps others out
-        _put_in_place(work, out, wanted)
+        _rename_to(work, out, wanted)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return out
@@ -85,7 +86,7 @@ def _holds(out: Path, wanted: dict[str, object]) -> bool:
     return marker is not None and all(marker.get(key) == value for key, value in wanted.items())
 
 
-def _put_in_place(work: Path, out: Path, wanted: dict[str, object]) -> None:
+def _rename_to(work: Path, out: Path, wanted: dict[str, object]) -> None:
     """Rename `work` to `out`. Where another process was faster with the same set, its set stays."""
     for _ in range(3):
         with contextlib.suppress(OSError):  # a folder that is not empty cannot be replaced
@@ -100,32 +101,20 @@ def _put_in_place(work: Path, out: Path, wanted: dict[str, object]) -> None:
     raise DataError("The demo data cannot be put in place", where=str(out), todo="Close what uses this folder.")
 
 
-def _fill(
-    work: Path,
-    *,
-    seed: int,
-    images: int,
-    jobs: int,
-    progress: Progress | None,
-    wanted: dict[str, object],
-) -> None:
-    tell = progress or (lambda share, what: None)
-    tell(0.0, "inventing patients")
+def _fill(work: Path, wanted: dict[str, object], *, images: int, seed: int, jobs: int, progress: Progress) -> None:
+    progress(0.0, "inventing patients")
     rows = simulate_rows(seed)
     shots = choose_shots(rows, images, seed)
-    alike = {(r.patient, r.side, r.view, n) for s in shots for r in s.rows[:1] for n, t in s.traps if t == SAME_FILE}
-    (work / "csv").mkdir()
-    for kind in ("calc", "mass"):
-        for split in ("train", "test"):
-            part = [r for r in rows if (r.kind, r.split) == (kind, split)]
-            text = csv_text(part, kind, seed, alike)
-            (work / "csv" / f"{kind}_case_description_{split}_set.csv").write_bytes(text.encode())
-    # joblib's own processes import only this module: they never run the script or the server that called us.
+    _write_tables(work / "csv", rows, shots, seed)
     (work / "CBIS-DDSM").mkdir()
-    done = Parallel(n_jobs=jobs, return_as="generator")(delayed(draw_shot)(work, s, seed) for s in shots)
-    with contextlib.closing(done):  # an interruption stops the processes before their folder is removed
-        for k, _ in enumerate(done, start=1):
-            tell(k / len(shots), f"{k} of {len(shots)} simulated views drawn")
+    # joblib's own processes import only the module of `draw_shot`: they never run the script or server that called us.
+    views = {shot.rows[0].view_case: shot for shot in shots}
+    done = run_many(partial(draw_shot, work, seed=seed), views, jobs=jobs, prefer="processes")
+    # Closed by an interruption too: the processes end before their folder is removed.
+    with contextlib.closing(done):  # type: ignore[type-var]  # it is a generator
+        for k, outcome in enumerate(done, start=1):
+            outcome.get()
+            progress(k / len(shots), f"{k} of {len(shots)} simulated views drawn")
     marker = {
         **wanted,
         "what": "simulated mammograms, no real patient",
@@ -134,3 +123,11 @@ def _fill(
         "regions": sum(len(s.rows) for s in shots),
     }
     (work / MARKER).write_text(json.dumps(marker, indent=1) + "\n", encoding="utf-8")
+
+
+def _write_tables(folder: Path, rows: list[DemoRow], shots: list[Shot], seed: int) -> None:
+    alike = {(r.patient, r.side, r.view, n) for s in shots for r in s.rows[:1] for n, t in s.traps if t == SAME_FILE}
+    folder.mkdir()
+    for kind, split in product(("calc", "mass"), ("train", "test")):
+        text = csv_text([r for r in rows if (r.kind, r.split) == (kind, split)], kind, seed, alike)
+        (folder / f"{kind}_case_description_{split}_set.csv").write_bytes(text.encode())
