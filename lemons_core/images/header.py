@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Sequence
 from io import BytesIO
 from math import isfinite
 from typing import BinaryIO, NamedTuple
@@ -98,7 +98,9 @@ def read_syntax(file: BinaryIO) -> UID:
     return ExplicitVRLittleEndian if head[4:].isalpha() and head[4:].isupper() else ImplicitVRLittleEndian
 
 
-def read_until_pixels(file: BinaryIO, syntax: UID, *, tags: list[BaseTag | int]) -> tuple[Dataset, PixelSpan | None]:
+def read_until_pixels(
+    file: BinaryIO, syntax: UID, *, tags: Sequence[BaseTag | int]
+) -> tuple[Dataset, PixelSpan | None]:
     """The elements `tags` of the data set that begins here, without its pixels, and where these lie."""
     spans: list[PixelSpan] = []
 
@@ -107,20 +109,10 @@ def read_until_pixels(file: BinaryIO, syntax: UID, *, tags: list[BaseTag | int])
             spans.append(PixelSpan(tag, file.tell(), length))
         return bool(spans)
 
-    ds = _read_elements(file, syntax, tags, stop=at_pixels)
-    return ds, spans[0] if spans else None
-
-
-def _read_elements(
-    file: BinaryIO,
-    syntax: UID,
-    tags: list[BaseTag | int],
-    stop: Callable[[BaseTag, str | None, int], bool] | None = None,
-) -> Dataset:
     implicit, little = syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian
-    ds = read_dataset(file, implicit, little, stop_when=stop, specific_tags=tags)
+    ds = read_dataset(file, implicit, little, stop_when=at_pixels, specific_tags=list(tags))
     ds.set_original_encoding(implicit, little)
-    return ds
+    return ds, spans[0] if spans else None
 
 
 def parse_dicom(data: bytes, where: str, max_pixels: int) -> tuple[Dataset, UID]:
@@ -136,9 +128,11 @@ def parse_dicom(data: bytes, where: str, max_pixels: int) -> tuple[Dataset, UID]
             what = "The DICOM file inflates to more data than one picture can hold"
             raise ImageError(what, where=where, todo="Export it again without the deflated transfer syntax.")
         buffer, plain = BytesIO(body), ExplicitVRLittleEndian
-    ds = _read_elements(buffer, syntax, ELEMENTS)
+    implicit, little = syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian
+    ds = read_dataset(buffer, implicit, little, specific_tags=ELEMENTS)
     if not ds:  # pydicom drops every element when it meets the end of the file inside one
         raise EOFError
+    ds.set_original_encoding(implicit, little)
     ds.file_meta = FileMetaDataset()  # not the original one, which holds identifiers
     ds.file_meta.TransferSyntaxUID = plain
     return ds, syntax
