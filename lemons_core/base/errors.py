@@ -4,8 +4,6 @@
 class LemonsError(Exception):
     """An expected failure, shown to the user as one message and never as a traceback.
 
-    Parameters
-    ----------
     what : what failed, one sentence without a full stop
     where : the file, row, column or setting it concerns
     todo : what the user can do about it

@@ -9,15 +9,10 @@ from lemons_core.base.errors import LemonsError
 def require(module: str, *, package: str, what: str) -> ModuleType:
     """Import an optional module.
 
-    Parameters
-    ----------
     module : name to import, such as `idc_index`
     package : what pip calls it, with the version that was tried
     what : what needs it, the beginning of the message
-
-    Raises
-    ------
-    LemonsError : it is not installed
+    Raises LemonsError : it is not installed
     """
     try:
         return import_module(module)

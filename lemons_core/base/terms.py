@@ -43,64 +43,30 @@ class Group(StrEnum):
 
 GROUPS: tuple[Group, ...] = tuple(Group)
 
-# Raw tokens of `calc type`, in one spelling; the twin is mapped on reading.
-MORPHOLOGY: tuple[str, ...] = (
-    "AMORPHOUS",
-    "COARSE",
-    "DYSTROPHIC",
-    "EGGSHELL",
-    "FINE_LINEAR_BRANCHING",
-    "LARGE_RODLIKE",
-    "LUCENT_CENTERED",
-    "MILK_OF_CALCIUM",
-    "PLEOMORPHIC",
-    "PUNCTATE",
-    "ROUND_AND_REGULAR",
-    "SKIN",
-    "VASCULAR",
-)
-MORPHOLOGY_TWINS: dict[str, str] = {"LUCENT_CENTER": "LUCENT_CENTERED"}
-
-DISTRIBUTION: tuple[str, ...] = ("CLUSTERED", "DIFFUSELY_SCATTERED", "LINEAR", "REGIONAL", "SEGMENTAL")
-
-MASS_SHAPE: tuple[str, ...] = (
-    "ARCHITECTURAL_DISTORTION",
-    "ASYMMETRIC_BREAST_TISSUE",
-    "FOCAL_ASYMMETRIC_DENSITY",
-    "IRREGULAR",
-    "LOBULATED",
-    "LYMPH_NODE",
-    "OVAL",
-    "ROUND",
-)
-MASS_MARGINS: tuple[str, ...] = ("CIRCUMSCRIBED", "ILL_DEFINED", "MICROLOBULATED", "OBSCURED", "SPICULATED")
-
-# Words shown to people. Where CBIS-DDSM (BI-RADS 4th edition) and BI-RADS 5 differ, the 5th edition's term.
-DISPLAY: dict[str, str] = {
-    "AMORPHOUS": "amorphous",
-    "COARSE": "coarse (popcorn)",
-    "DYSTROPHIC": "dystrophic",
-    "EGGSHELL": "rim (eggshell)",
-    "FINE_LINEAR_BRANCHING": "fine linear or branching",
-    "LARGE_RODLIKE": "large rod-like",
-    "LUCENT_CENTERED": "lucent-centred",
-    "MILK_OF_CALCIUM": "milk of calcium",
-    "PLEOMORPHIC": "pleomorphic",
-    "PUNCTATE": "punctate",
-    "ROUND_AND_REGULAR": "round and regular",
-    "SKIN": "skin",
-    "VASCULAR": "vascular",
-    "CLUSTERED": "grouped",
-    "DIFFUSELY_SCATTERED": "diffuse",
-    "LINEAR": "linear",
-    "REGIONAL": "regional",
+# Raw tokens of `calc type` in one spelling, with the words shown to people. Where CBIS-DDSM (BI-RADS 4th edition) and
+# BI-RADS 5 differ, the 5th edition's term.
+_MORPHOLOGY = {
+    "AMORPHOUS": "amorphous", "COARSE": "coarse (popcorn)", "DYSTROPHIC": "dystrophic", "EGGSHELL": "rim (eggshell)",
+    "FINE_LINEAR_BRANCHING": "fine linear or branching", "LARGE_RODLIKE": "large rod-like",
+    "LUCENT_CENTERED": "lucent-centred", "MILK_OF_CALCIUM": "milk of calcium", "PLEOMORPHIC": "pleomorphic",
+    "PUNCTATE": "punctate", "ROUND_AND_REGULAR": "round and regular", "SKIN": "skin", "VASCULAR": "vascular",
+}  # fmt: skip
+_DISTRIBUTION = {
+    "CLUSTERED": "grouped", "DIFFUSELY_SCATTERED": "diffuse", "LINEAR": "linear", "REGIONAL": "regional",
     "SEGMENTAL": "segmental",
-    "BENIGN": "benign",
-    "BENIGN_WITHOUT_CALLBACK": "benign, no callback",
-    "MALIGNANT": "malignant",
-    "L": "left",
-    "R": "right",
-}
+}  # fmt: skip
+MORPHOLOGY: tuple[str, ...] = tuple(_MORPHOLOGY)
+MORPHOLOGY_TWINS: dict[str, str] = {"LUCENT_CENTER": "LUCENT_CENTERED"}  # mapped on reading
+DISTRIBUTION: tuple[str, ...] = tuple(_DISTRIBUTION)
+MASS_SHAPE: tuple[str, ...] = (
+    "ARCHITECTURAL_DISTORTION", "ASYMMETRIC_BREAST_TISSUE", "FOCAL_ASYMMETRIC_DENSITY", "IRREGULAR", "LOBULATED",
+    "LYMPH_NODE", "OVAL", "ROUND",
+)  # fmt: skip
+MASS_MARGINS: tuple[str, ...] = ("CIRCUMSCRIBED", "ILL_DEFINED", "MICROLOBULATED", "OBSCURED", "SPICULATED")
+DISPLAY: dict[str, str] = {
+    **_MORPHOLOGY, **_DISTRIBUTION, "BENIGN": "benign", "BENIGN_WITHOUT_CALLBACK": "benign, no callback",
+    "MALIGNANT": "malignant", "L": "left", "R": "right",
+}  # fmt: skip
 
 # One sentence a group, for people who have never read a mammogram.
 GROUP_WORDS: dict[Group, str] = {

@@ -110,9 +110,7 @@ def ece(labels: np.ndarray, probabilities: np.ndarray, *, bins: int = 10) -> flo
 def reliability(labels: np.ndarray, probabilities: np.ndarray, *, bins: int = 10) -> pd.DataFrame:
     """Stated against seen share: one row a non-empty bin of equal width.
 
-    Returns
-    -------
-    Columns low, high (edges), n, probability (mean stated), share (seen), share_low, share_high (Wilson).
+    Returns columns low, high (edges), n, probability (mean stated), share (seen), share_low, share_high (Wilson).
     """
     labels, probabilities = _checked(labels, probabilities)
     bin_of = np.minimum((probabilities * bins).astype(int), bins - 1)
@@ -129,10 +127,8 @@ def reliability(labels: np.ndarray, probabilities: np.ndarray, *, bins: int = 10
 def thresholds(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
     """Counts and rates at every threshold that changes a decision: ROC, precision-recall and slider in one table.
 
-    Returns
-    -------
-    One row a threshold, falling; a row counts as positive when its probability reaches it. Columns threshold, tp, fp,
-    fn, tn, sensitivity, specificity, precision, accuracy. The first row (threshold inf) calls nothing positive.
+    Returns one row a threshold, falling; a row counts as positive when its probability reaches it. Columns threshold,
+    tp, fp, fn, tn, sensitivity, specificity, precision, accuracy. The first row (threshold inf) calls nothing positive.
     """
     labels, probabilities = _checked(labels, probabilities)
     levels = np.unique(probabilities)[::-1]
@@ -167,14 +163,9 @@ def score(
 ) -> Scores:
     """Every figure of one set of predictions.
 
-    Parameters
-    ----------
     patients : (N,) whose row it is; whole patients are drawn with replacement
     threshold : probability from which a row is called positive
-
-    Raises
-    ------
-    DataError : no rows, lengths differ, labels other than 0 and 1, probabilities outside 0-1
+    Raises DataError : no rows, lengths differ, labels other than 0 and 1, probabilities outside 0-1
     """
     labels, probabilities = _checked(labels, probabilities)
     codes, _ = pd.factorize(np.asarray(patients, dtype=object))

@@ -78,8 +78,6 @@ def lesion_of(region: BoxLike, masks: Sequence[np.ndarray], *, spacing_mm: float
     It hits when the middle of its box, or at least half of its specks, lie in the lesion's outline or within 2 mm of
     it. A box that swallows the whole breast thus hits nothing. Of several lesions it is the one with most specks.
 
-    Parameters
-    ----------
     masks : one (H, W) bool a lesion, the outline
     """
     middle = np.array([[region.row + region.height / 2, region.col + region.width / 2]])

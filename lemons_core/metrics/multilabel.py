@@ -68,8 +68,6 @@ def score_labels(
 ) -> dict[str, Scores]:
     """`binary.score` for each column of a multi-label table; a label that is known of no row is left out.
 
-    Parameters
-    ----------
     labels : (N, L) of 0, 1, or nan where the label is not known (those rows are left out of that column)
     probabilities : (N, L)
     names : the L labels
@@ -93,13 +91,8 @@ def average_labels(
 ) -> dict[str, dict[str, Estimate | None]]:
     """AUC and average precision over all labels, with intervals by bootstrap over patients.
 
-    Parameters
-    ----------
     labels, probabilities : (N, L) as for `score_labels`
-
-    Returns
-    -------
-    macro_average : the mean of the labels' figures; a label of one class only takes no part
+    Returns macro_average : the mean of the labels' figures; a label of one class only takes no part
     micro_average : the figure of all cells together, as if they were one label
     """
     labels, probabilities = np.asarray(labels, float), np.asarray(probabilities, float)
@@ -134,8 +127,6 @@ def score_single(
 ) -> SingleLabelScores:
     """The task of one class a row: how often the class found is that of the reference label.
 
-    Parameters
-    ----------
     reference, found : (N,) indices into `classes`; N is 1 or more
     """
     k = len(classes)
@@ -166,8 +157,6 @@ def _of_confusion(tables: np.ndarray) -> np.ndarray:
 def score_answers(labels: np.ndarray, probabilities: np.ndarray, band: Sequence[float] | None) -> AbstainScores:
     """What is left when a probability within the band is no answer.
 
-    Parameters
-    ----------
     labels, probabilities : (N,); rows whose label is nan are left out
     band : [low, high]; below it the answer is no, above it yes; None: every row is answered, yes above 0.5
     """
