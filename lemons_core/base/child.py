@@ -18,7 +18,7 @@ from lemons_core.base.progress import Progress
 def run_child(module: str, arguments: Sequence[str], *, progress: Progress) -> Any:
     """Run `python -m module arguments` and return what its `serve` sent.
 
-    Raises LemonsError : as the child's work does, or the child ended without an answer
+    Raises LemonsError: as the child's work does, or the child ended without an answer
     """
     command = [sys.executable, "-m", module, *arguments]
     try:

@@ -12,7 +12,7 @@ def require(module: str, *, package: str, what: str) -> ModuleType:
     module : name to import, such as `idc_index`
     package : what pip calls it, with the version that was tried
     what : what needs it, the beginning of the message
-    Raises LemonsError : it is not installed
+    Raises LemonsError: it is not installed
     """
     try:
         return import_module(module)

@@ -45,8 +45,8 @@ def run_many(
     jobs : how many at a time on this machine; 1 works right here
     prefer : "threads" where the work leaves Python's lock to the others, else "processes"
     dask : address of a running Dask cluster whose workers see the same paths, instead of this machine
-    Raises DataError : no scheduler answers at `dask`, or a process was killed
-        LemonsError : `dask` is given and dask.distributed is not installed
+    Raises DataError: no scheduler answers at `dask`, or a process was killed
+        LemonsError: `dask` is given and dask.distributed is not installed
     """
     if not items:
         return

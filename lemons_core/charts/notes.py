@@ -120,8 +120,6 @@ def shap_figure(values: np.ndarray, matrix: np.ndarray, names: Sequence[str], *,
 
     Full and above the line: the word is there, the grade is high; pale and below: absent or low.
 
-    Parameters
-    ----------
     values, matrix : (N, C) SHAP values and what the columns held (nan where averaged over)
     names : the C columns
     """

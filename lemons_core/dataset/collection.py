@@ -52,9 +52,7 @@ class Collection:
     def with_crops(self, split: str) -> pd.DataFrame:
         """Rows of one split (`train`, `test`) that have a crop and a group.
 
-        Raises
-        ------
-        DataError : there is none
+        Raises DataError: there is none
         """
         rows = self.table
         rows = rows[(rows["split"] == split) & rows["crop_file"].notna() & rows["calc_group"].notna()]
@@ -73,10 +71,7 @@ def read_collection(
     """Read the case tables below `root` and find the images of each calcification row by SeriesInstanceUID.
 
     Image headers are read once; a second start reads only what has changed. Rows without images stay, with NA.
-
-    Raises
-    ------
-    DataError : as `read_cases` does, or the table of a JPEG mirror cannot be read
+    Raises DataError: as `read_cases` does, or the table of a JPEG mirror cannot be read
     """
     if not Path(root).is_dir():
         read_cases(root)  # raises what is wrong

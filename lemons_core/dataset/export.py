@@ -51,14 +51,8 @@ def write_class_folders(table: pd.DataFrame, out: Path, *, progress: Progress | 
 
     A picture that is already there is kept, so an interrupted run goes on where it stopped. 8 bit because common
     loaders clip 16-bit grey pictures to white.
-
-    Returns
-    -------
-    How each crop ended, by its path below `out`; one that could not be read stops none of the others.
-
-    Raises
-    ------
-    DataError : no row has a label and a crop
+    Returns how each crop ended, by its path below `out`; one that could not be read stops none of the others.
+    Raises DataError: no row has a label and a crop
     """
 
     def write(item: tuple[Path, str]) -> Path:
@@ -80,9 +74,8 @@ def write_class_folders(table: pd.DataFrame, out: Path, *, progress: Progress | 
 def zip_class_folders(table: pd.DataFrame, *, limit: int = ZIP_LIMIT_BYTES) -> bytes:
     """The same as a zip in memory, without the crops that cannot be read.
 
-    Raises
-    ------
-    DataError : no row has a label and a crop, or the zip would pass `limit` bytes; the message names the command to use
+    Raises DataError: no row has a label and a crop, or the zip would pass `limit` bytes; the message names the command
+        to use
     """
     memory = BytesIO()
     with zipfile.ZipFile(memory, "w", zipfile.ZIP_STORED) as archive:  # a PNG is compressed already

@@ -60,10 +60,7 @@ def fetch_metadata(out: Path, *, address: str = CSV_ADDRESS, progress: Progress 
     """Download the four case-description CSVs to `out`/csv, checked by their columns and counts.
 
     Those that are there and right are kept.
-
-    Raises
-    ------
-    DataError : the network fails, or a table is not what was published
+    Raises DataError: the network fails, or a table is not what was published
     """
     folder = out / "csv"
     with tempfile.TemporaryDirectory(prefix="lemons-") as temporary:
@@ -86,10 +83,7 @@ def read_catalogue() -> pd.DataFrame:
     """Series of the collection at Imaging Data Commons: `images` and `size` (bytes) by SeriesInstanceUID.
 
     It is part of the package idc-index: the network is not used.
-
-    Raises
-    ------
-    LemonsError : idc-index is not installed
+    Raises LemonsError: idc-index is not installed
     """
     package = extras.require("idc_index_data", package=IDC_PACKAGE, what="Imaging Data Commons")
     columns = ["SeriesInstanceUID", "instanceCount", "series_size_MB"]
@@ -115,8 +109,6 @@ def plan_images(
 ) -> Plan:
     """Choose the series of the calcification rows.
 
-    Parameters
-    ----------
     table : case table
     what : `crops` (crop and mask lie in one series) or `views`
     split : `train`, `test`, or None for both
@@ -149,16 +141,11 @@ def fetch_images(
 ) -> None:
     """Download the series of a plan below `out`. Stopped and called again, it goes on with what is missing.
 
-    Parameters
-    ----------
     plan : as plan_images gives it, less what leave_out_present finds
     source : `idc` needs the optional package idc-index; `tcia` needs nothing
     address : of TCIA's service
-
-    Raises
-    ------
-    LemonsError : idc-index is not installed
-    DataError : the disk is too small, the network fails, or what comes is no DICOM
+    Raises LemonsError: idc-index is not installed
+        DataError: the disk is too small, the network fails, or what comes is no DICOM
     """
     out.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(out).free

@@ -109,8 +109,6 @@ def check_collection(
 ) -> Report:
     """Look for everything that is known to go wrong with this collection.
 
-    Parameters
-    ----------
     collection : as read_collection gives it
     pixels : decode every mask, and every picture that may be a copy of another. What is found is kept with the index,
         so that the next call decodes only what is new
@@ -325,9 +323,7 @@ def _fill(
 def count_areas(path: Path) -> int:
     """Connected areas of a mask, specks left out; 0 for an empty mask.
 
-    Raises
-    ------
-    ImageError : it cannot be read
+    Raises ImageError: it cannot be read
     """
     pixels = read_image(path).pixels
     step = max(1, max(pixels.shape) // _LOOK_AT)
@@ -340,9 +336,7 @@ def count_areas(path: Path) -> int:
 def hash_pixels(path: Path) -> str:
     """SHA-256 of the grey values, whatever the file is.
 
-    Raises
-    ------
-    ImageError : it cannot be read
+    Raises ImageError: it cannot be read
     """
     if path.suffix.lower() in JPEG_SUFFIXES:
         return hashlib.sha256(read_image(path).pixels.data).hexdigest()

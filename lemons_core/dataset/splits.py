@@ -41,18 +41,10 @@ def hold_out(table: pd.DataFrame, *, share: float, seed: int) -> tuple[pd.DataFr
 def folds(table: pd.DataFrame, *, count: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Cross-validation by patient, stratified by the worst outcome of each patient.
 
-    Parameters
-    ----------
     table : rows with `patient_id` and `pathology`
     count : number of folds, 2 or more
-
-    Returns
-    -------
-    `count` pairs (training, held out) of row positions; every row is held out once.
-
-    Raises
-    ------
-    DataError : a row without patient, or fewer patients than folds
+    Returns `count` pairs (training, held out) of row positions; every row is held out once.
+    Raises DataError: a row without patient, or fewer patients than folds
     """
     if table["patient_id"].isna().any():
         raise DataError("A split by patient needs a patient in every row", where="patient_id")

@@ -43,19 +43,12 @@ def read_image(source: str | Path | bytes, *, name: str | None = None, max_pixel
     DICOM pixels pass the modality LUT, then the VOI LUT or window, then the inversion of MONOCHROME1 (PS3.3 C.11).
     Nothing that could name a patient is kept: of a DICOM header only a fixed list of harmless elements is parsed.
 
-    Parameters
-    ----------
     source : path of the file, or its bytes
     name : what to call the file in error messages; the path when not given
     max_pixels : rows x columns above which a picture is refused before it is decoded
-
-    Returns
-    -------
-    Picture with pixels (H, W) float32, 0-1, bright = dense
-
-    Raises
-    ------
-    ImageError : the file cannot be read, is no picture, is damaged, has several frames, or is too small or too large
+    Returns picture with pixels (H, W) float32, 0-1, bright = dense
+    Raises ImageError: the file cannot be read, is no picture, is damaged, has several frames, or is too small or too
+        large
     """
     where = name or ("uploaded file" if isinstance(source, bytes) else str(source))
     data = source if isinstance(source, bytes) else _read_bytes(Path(source), where, max_pixels)

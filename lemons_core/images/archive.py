@@ -52,14 +52,9 @@ def is_archive(data: bytes) -> bool:
 def list_members(data: bytes, *, name: str = "the ZIP") -> tuple[Member, ...]:
     """What a ZIP holds, without unpacking it; folders and what systems add by themselves are left out.
 
-    Parameters
-    ----------
     data : the ZIP
     name : what to call it in messages
-
-    Raises
-    ------
-    ImageError : it is damaged, holds too many members, or promises to unpack to more than MAX_TOTAL_BYTES
+    Raises ImageError: it is damaged, holds too many members, or promises to unpack to more than MAX_TOTAL_BYTES
     """
     with _opened(data, name) as archive:
         infos = archive.infolist()
@@ -80,9 +75,7 @@ def list_members(data: bytes, *, name: str = "the ZIP") -> tuple[Member, ...]:
 def read_member(data: bytes, member: Member, *, name: str = "the ZIP") -> bytes:
     """Unpack one member into memory.
 
-    Raises
-    ------
-    ImageError : as `member.problem` says, or it is damaged, or a ZIP itself
+    Raises ImageError: as `member.problem` says, or it is damaged, or a ZIP itself
     """
     if member.problem:
         raise member.problem

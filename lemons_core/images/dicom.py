@@ -93,9 +93,7 @@ def read_dicom(data: bytes, where: str, max_pixels: int) -> Picture:
 def check_header(ds: Dataset, where: str, max_pixels: int) -> None:
     """Refuse what holds no single picture, before anything is decoded.
 
-    Raises
-    ------
-    ImageError : no picture, no pixels, an unknown photometric interpretation, or what `check_size` refuses
+    Raises ImageError: no picture, no pixels, an unknown photometric interpretation, or what `check_size` refuses
     """
     if not any(keyword in ds for keyword in ("SOPClassUID", "Rows", *PIXELS)):
         raise ImageError("The file is not an image, or its header is damaged", where=where, todo="Copy it again.")
@@ -116,9 +114,8 @@ def check_header(ds: Dataset, where: str, max_pixels: int) -> None:
 def decode(ds: Dataset, syntax: UID, where: str) -> np.ndarray:
     """Stored values (H, W) or (H, W, 3) in native byte order; bits above BitsStored, such as overlays, are cleared.
 
-    Raises
-    ------
-    ImageError : no decoder, or the compressed picture has another size than the header; what decoders raise, as it is
+    Raises ImageError: no decoder, or the compressed picture has another size than the header; what decoders raise, as
+        it is
     """
     _check_decoder(syntax, where)
     if syntax in _JPEG | _J2K:

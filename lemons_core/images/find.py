@@ -16,14 +16,9 @@ def find_images(paths: Iterable[Path], *, leave_out: Collection[Path] = ()) -> l
     In a folder a picture is known by its suffix, or by the mark of a DICOM file, which often has none. Hidden files are
     left out, and so is everything that lies elsewhere: a link that leads out of its folder is not followed.
 
-    Parameters
-    ----------
     paths : files and folders; a file is taken whatever it is, so that reading it can say what is wrong
     leave_out : folders that are not entered, such as those written to
-
-    Raises
-    ------
-    DataError : nothing was found
+    Raises DataError: nothing was found
     """
     paths, closed = list(paths), {folder.resolve() for folder in leave_out}
     found = [file for path in paths for file in (_walk(path, closed) if path.is_dir() else (path,))]

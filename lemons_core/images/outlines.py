@@ -49,15 +49,10 @@ def _runs(sides: np.ndarray) -> list[tuple[int, int, int]]:
 def mask_within(files: Sequence[Path], shape: tuple[int, int], box: tuple[int, int, int, int]) -> np.ndarray | None:
     """What lies inside any of the masks of a view, in a window of it: (h, w) bool; None without a mask that fits.
 
-    Parameters
-    ----------
     files : masks of the view
     shape : (H, W) of the view
     box : row, col, height, width of the window, in pixels of the view
-
-    Raises
-    ------
-    ImageError : a mask cannot be read
+    Raises ImageError: a mask cannot be read
     """
     row, col, height, width = box
     inside = np.zeros((height, width), bool)

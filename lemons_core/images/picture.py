@@ -63,9 +63,7 @@ class Picture:
 def check_size(width: int, height: int, frames: int, where: str, max_pixels: int) -> None:
     """Refuse, before anything is decoded, what cannot be one mammogram.
 
-    Raises
-    ------
-    ImageError : zero size, several frames, more than max_pixels, or a side under 16 pixels
+    Raises ImageError: zero size, several frames, more than max_pixels, or a side under 16 pixels
     """
     if width <= 0 or height <= 0:
         raise ImageError("The picture has zero size", where=where, todo="Export it again.")

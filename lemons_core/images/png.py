@@ -23,8 +23,6 @@ def encode_png(
 ) -> None:
     """Write a grey PNG to an open file.
 
-    Parameters
-    ----------
     bands : the rows from top to bottom, (h, width) uint8 or uint16 each
     height, width, bits : of the whole picture; bits is 8 or 16
     spacing_mm : mm per pixel, kept in the pHYs chunk as whole pixels per metre

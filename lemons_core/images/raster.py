@@ -126,16 +126,11 @@ def _spacing_mm(image: ImageFile.ImageFile) -> float | None:
 def write_png(path: str | Path, pixels: np.ndarray, *, bits: int = 16, spacing_mm: float | None = None) -> None:
     """Write a grey PNG; it appears under its name only when it is complete.
 
-    Parameters
-    ----------
     path : where to write; its folder is made when missing
     pixels : (H, W), 0-1; values outside are clipped
     bits : 8 or 16 per pixel
     spacing_mm : mm per pixel, kept in the pHYs chunk as whole pixels per metre
-
-    Raises
-    ------
-    ValueError : pixels that are not two-dimensional or not finite, other bits, a spacing that is not positive
+    Raises ValueError: pixels that are not two-dimensional or not finite, other bits, a spacing that is not positive
     """
     if pixels.ndim != 2 or not np.isfinite(pixels).all():
         raise ValueError("pixels must be finite, with rows and columns only")

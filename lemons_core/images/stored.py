@@ -62,10 +62,7 @@ class Stored:
         """The values from top to bottom, in bands of whole rows of about `size` bytes.
 
         An uncompressed file is read band by band into the same memory: use each before asking for the next.
-
-        Raises
-        ------
-        ImageError : the file has become shorter
+        Raises ImageError: the file has become shorter
         """
         pixels = self._pixels
         step = max(1, size // (self.width * pixels.dtype.itemsize))
@@ -98,9 +95,7 @@ class _OnDisk:
 def read_stored(path: Path, *, max_pixels: int = config.MAX_PIXELS) -> Stored:
     """Read a DICOM file to its stored values; those of an uncompressed file stay on disk until they are used.
 
-    Raises
-    ------
-    ImageError : as `read_image` does, or it is a colour picture
+    Raises ImageError: as `read_image` does, or it is a colour picture
     """
     where = str(path)
     pixels: np.ndarray | _OnDisk | None

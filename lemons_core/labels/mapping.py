@@ -63,9 +63,7 @@ class Label:
 def read_mapping(path: str | Path = DEFAULT_MAPPING) -> GroupMapping:
     """Read and check a table of rules.
 
-    Raises
-    ------
-    DataError : not readable, a column missing, a token or group unknown, a token missing or named twice
+    Raises DataError: not readable, a column missing, a token or group unknown, a token missing or named twice
     """
     path = Path(path)
     try:

@@ -44,8 +44,6 @@ def find_suspects(
 ) -> pd.DataFrame:
     """Every reason for every row: case_id, reason (a key of REASONS), detail; in the order of REASONS.
 
-    Parameters
-    ----------
     table : calcification rows with calc_group and calc_groups
     mapping : the rules that made them; its BI-RADS column separates benign from suspicious types
     probabilities : index case_id, one column a group (0-1), of a model that was not trained on these rows

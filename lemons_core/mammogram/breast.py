@@ -50,8 +50,6 @@ class Breast:
 def find_breast(pixels: np.ndarray, *, spacing_mm: float | None = None) -> Breast:
     """Find the breast in a whole view or in a part of one, on film or digital.
 
-    Parameters
-    ----------
     pixels : (H, W) float32, 0-1, bright is dense
     spacing_mm : mm per pixel; with it, no muscle is sought in a picture too small to be a whole view
     """

@@ -10,8 +10,6 @@ def find_muscle(small: np.ndarray, mask: np.ndarray, side: str) -> np.ndarray | 
     Of all lines from the upper border to the chest wall the one is taken across which grey falls most; the fall must be
     clear and run along the whole line. Better no muscle than gland taken for it.
 
-    Parameters
-    ----------
     small : (h, w) float32, a view in cells of about 1 mm
     mask : (h, w) bool, breast and muscle
     side : "L" or "R", where the chest wall is

@@ -57,8 +57,6 @@ def find_geometry(
 ) -> Geometry:
     """Kind, pixel spacing and breast of an image: the one place where they are decided.
 
-    Parameters
-    ----------
     pixels : (H, W) float32, 0-1
     spacing_mm : as the file or the user states it; None: estimated for a whole view, assumed as of film for a crop
     kind : "view" or "crop"; None: told from the image
@@ -84,8 +82,6 @@ def guess_spacing(pixels: np.ndarray, breast: Breast | None = None) -> Spacing |
     18 to 24 cm wide and 24 to 30 cm high. Of the spacings in use the one is taken that fits both best; a picture that
     was scaled fits none and gets the spacing that both ask for.
 
-    Parameters
-    ----------
     pixels : (H, W) float32, 0-1
     breast : what find_breast returned for these pixels
     """

@@ -54,8 +54,6 @@ class QualityFeatures:
 def refusal(picture: Picture, breast: Breast | None = None) -> str | None:
     """Why this picture is not taken for a mammogram, in plain words with what to do; None when it may be one.
 
-    Parameters
-    ----------
     picture : as read by read_image
     breast : found in its pixels; sought when None
     """

@@ -165,7 +165,7 @@ def score(
 
     patients : (N,) whose row it is; whole patients are drawn with replacement
     threshold : probability from which a row is called positive
-    Raises DataError : no rows, lengths differ, labels other than 0 and 1, probabilities outside 0-1
+    Raises DataError: no rows, lengths differ, labels other than 0 and 1, probabilities outside 0-1
     """
     labels, probabilities = _checked(labels, probabilities)
     codes, _ = pd.factorize(np.asarray(patients, dtype=object))

@@ -66,15 +66,10 @@ def answer_note(
 ) -> NoteAnswer:
     """Predict and explain one note.
 
-    Parameters
-    ----------
     parsed : from parse.parse_note, or parse.chosen_note
     features : which model to use; None takes the richest one whose grades the note gives
     model_of : gives the trained model (with card) of a feature set
-
-    Raises
-    ------
-    DataError : nothing was understood, or nothing is stated to be present: there is no probability to give
+    Raises DataError: nothing was understood, or nothing is stated to be present: there is no probability to give
     """
     note = parsed.note
     if note is None:

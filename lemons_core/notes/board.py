@@ -73,9 +73,7 @@ class Reasons:
 def build_board(collection: Collection, features: Features, *, progress: Progress = no_progress) -> Board:
     """The shipped model for simulated data, else one trained on the collection (seconds), and its figures.
 
-    Raises
-    ------
-    DataError : no usable rows
+    Raises DataError: no usable rows
     """
     table, root, simulated = collection.table, collection.root, collection.simulated
     model = fit_or_shipped(table, root, features=features, simulated=simulated, progress=progress)

@@ -33,8 +33,6 @@ def fit_calibration(raw: np.ndarray, labels: np.ndarray) -> NoteCalibration:
     of the raw scores is kept. Small blocks are pulled to Platt's straight line: alone, either bends too much or too
     little.
 
-    Parameters
-    ----------
     raw : (N,) log-odds
     labels : (N,) 0 or 1, both present
 

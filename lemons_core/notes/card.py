@@ -54,9 +54,7 @@ _KINDS = {
 def build_card(raw: dict[str, Any]) -> NoteCard:
     """The card from the values of its file, strictly.
 
-    Raises
-    ------
-    KeyError, TypeError, ValueError : a value is missing, unknown, or of another kind
+    Raises KeyError, TypeError, ValueError : a value is missing, unknown, or of another kind
     """
     odd = [name for name, kind in _KINDS.items() if type(raw[name]) is not kind]
     if odd or raw["features"] not in FEATURE_SETS or set(raw["settings"]) != set(asdict(Hyperparameters())):

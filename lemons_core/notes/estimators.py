@@ -66,9 +66,7 @@ def fit_estimator(
 ) -> tuple[Vectoriser, Any]:
     """Collect the words of these notes and fit one learner on them, uncalibrated.
 
-    Raises
-    ------
-    DataError : labels of one kind only
+    Raises DataError: labels of one kind only
     """
     if not 0 < labels.sum() < len(labels):
         raise DataError("A fit needs malignant and benign rows", where=f"{len(labels)} rows")

@@ -65,14 +65,9 @@ def evaluate(
 ) -> list[ModelScores]:
     """Fit and score every combination, each counted as score_subsets does.
 
-    Parameters
-    ----------
     table : the case table; only calcification rows with an outcome are used
     replicates : bootstrap draws behind each interval
-
-    Raises
-    ------
-    DataError : no usable rows, one outcome only, or no test split for "official"
+    Raises DataError: no usable rows, one outcome only, or no test split for "official"
     """
     rows = usable_rows(table)
     jobs = [(m, f, p) for p in protocols for f in features for m in models]
@@ -102,8 +97,6 @@ def score_subsets(
 ) -> list[ModelScores]:
     """The figures of one set of predictions, with and without rows that were never called back, by row and by lesion.
 
-    Parameters
-    ----------
     rows, probabilities : as out_of_sample gives them
     draws : replicates and seed of metrics.score
     """
@@ -128,8 +121,6 @@ def out_of_sample(
 
     For row_split "did not see" holds for the row only, not for its patient.
 
-    Parameters
-    ----------
     rows : as given by model.usable_rows
     """
     if protocol == "official":

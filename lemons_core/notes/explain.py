@@ -45,9 +45,8 @@ class NoteExplanation:
 def shap_values(model: NoteModel, notes: Sequence[Note]) -> tuple[np.ndarray, np.ndarray]:
     """Exact SHAP values by XGBoost's own `pred_contribs`.
 
-    Returns
-    -------
-    Values (N, columns of the vectoriser) and base (N,) in raw log-odds; a row of values plus its base is the margin.
+    Returns values (N, columns of the vectoriser) and base (N,) in raw log-odds; a row of values plus its base is the
+    margin.
 
     Source: Lundberg et al. 2020, doi:10.1038/s42256-019-0138-9.
     """
@@ -102,13 +101,8 @@ def gain_importance(model: NoteModel) -> pd.DataFrame:
 def permutation_importance(model: NoteModel, table: pd.DataFrame, *, repeats: int = 20, seed: int = 0) -> pd.DataFrame:
     """How much AUC is lost when one descriptor is shuffled among held-out rows.
 
-    Parameters
-    ----------
     table : rows that the model did not see, such as the test split
-
-    Returns
-    -------
-    descriptor, loss (mean over repeats), low, high (5 % and 95 % of the repeats), n; largest loss first.
+    Returns descriptor, loss (mean over repeats), low, high (5 % and 95 % of the repeats), n; largest loss first.
     """
     notes, labels = build_notes(table), is_malignant(table)
     whole = auc(labels, predict(model, notes))

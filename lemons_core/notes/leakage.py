@@ -94,14 +94,9 @@ def leakage_lab(
 ) -> list[Trick]:
     """Every trick on this data (XGBoost throughout; folds inside the official training split unless said otherwise).
 
-    Parameters
-    ----------
     table : the case table, with mass rows if there are any
     tricks : which of TRICKS, in any order
-
-    Raises
-    ------
-    DataError : no usable calcification rows, or an unknown trick
+    Raises DataError: no usable calcification rows, or an unknown trick
     """
     for name in tricks:
         if name not in TRICKS:

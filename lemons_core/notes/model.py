@@ -56,9 +56,7 @@ class NoteModel:
 def usable_rows(table: pd.DataFrame) -> pd.DataFrame:
     """Calcification rows with patient and outcome, renumbered: the rows that a note model may see.
 
-    Raises
-    ------
-    DataError : no such row, or all of one outcome
+    Raises DataError: no such row, or all of one outcome
     """
     calc = table["abnormality_type"] == AbnormalityType.CALCIFICATION
     rows = table[calc.fillna(False) & table["pathology"].notna() & table["patient_id"].notna()].reset_index(drop=True)
@@ -92,14 +90,9 @@ def fit_model(
 ) -> NoteModel:
     """Fit on every row of `table`, calibrated on out-of-fold predictions of the same rows (folds by patient).
 
-    Parameters
-    ----------
     table : rows with outcome, both outcomes present; nothing of a validation or test row may be in it
     calibrated : False leaves the scores as the fit gives them
-
-    Raises
-    ------
-    DataError : one outcome only, too few patients, unknown feature set or kind
+    Raises DataError: one outcome only, too few patients, unknown feature set or kind
     """
     if kind not in KINDS:
         raise DataError(f"Unknown model '{kind}'", todo=f"Known: {', '.join(KINDS)}.")
@@ -147,9 +140,7 @@ def fill_in(model: NoteModel, notes: Sequence[Note]) -> tuple[list[Note], np.nda
 def by_lesion(table: pd.DataFrame, probabilities: np.ndarray) -> pd.DataFrame:
     """Both views of one abnormality together: mean log-odds, malignant when either row says so.
 
-    Returns
-    -------
-    One row a lesion: lesion_id, patient_id, label (0 or 1), probability (0-1), views (1 or 2).
+    Returns one row a lesion: lesion_id, patient_id, label (0 or 1), probability (0-1), views (1 or 2).
     """
     rows = pd.DataFrame(
         {

@@ -50,10 +50,8 @@ def search(
 ) -> pd.DataFrame:
     """Cross-validate every candidate on the training split (about 5 minutes on one core for all of them).
 
-    Returns
-    -------
-    One row a candidate, the chosen one first: its settings, then auc_*, log_loss_* and accuracy_* for each feature set
-    (means over `repeats` rounds of five folds by patient, uncalibrated), and the means auc and log_loss.
+    Returns one row a candidate, the chosen one first: its settings, then auc_*, log_loss_* and accuracy_* for each
+    feature set (means over `repeats` rounds of five folds by patient, uncalibrated), and the means auc and log_loss.
     """
     train = usable_rows(table[table["split"] == "train"])
     notes, labels = build_notes(train), is_malignant(train)

@@ -43,15 +43,10 @@ def train_model(
 ) -> NoteModel:
     """Fit on the official training split and write the card, with its figures on the test split.
 
-    Parameters
-    ----------
     table : the case table
     trained_on : one phrase shown beside every number
     simulated : True when no real case was seen
-
-    Raises
-    ------
-    DataError : no usable training rows
+    Raises DataError: no usable training rows
     """
     rows = usable_rows(table)
     train, test = rows[rows["split"] == "train"], rows[rows["split"] == "test"]
@@ -94,9 +89,7 @@ def fit_or_shipped(
 def write_model(model: NoteModel, folder: str | Path) -> Path:
     """Write model.json and card.json into `folder`, each whole or not at all; returns the folder.
 
-    Raises
-    ------
-    ModelError : not an XGBoost model with a card (train_model gives one), or the folder cannot be written
+    Raises ModelError: not an XGBoost model with a card (train_model gives one), or the folder cannot be written
     """
     if model.kind != "xgboost" or model.card is None:
         raise ModelError("Only a trained XGBoost note model can be saved", todo="Use `notes train`.")
@@ -126,9 +119,7 @@ def write_model(model: NoteModel, folder: str | Path) -> Path:
 def read_model(folder: str | Path) -> NoteModel:
     """Read a saved model back; it gives the very same probabilities.
 
-    Raises
-    ------
-    ModelError : missing, damaged, of another version, or the model file is not the one that the card names
+    Raises ModelError: missing, damaged, of another version, or the model file is not the one that the card names
     """
     folder = Path(folder)
     card = _read_card(folder / _CARD)

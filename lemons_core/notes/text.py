@@ -95,9 +95,7 @@ class Note:
 def build_note(morphology: Iterable[str] = (), distribution: Iterable[str] = (), **context: int | str | None) -> Note:
     """A note from a person's choice, checked.
 
-    Raises
-    ------
-    DataError : a token, grade, view or side that does not exist, or nothing described at all
+    Raises DataError: a token, grade, view or side that does not exist, or nothing described at all
     """
     tokens = ordered_tokens(morphology, MORPHOLOGY), ordered_tokens(distribution, DISTRIBUTION)
     note = Note(*tokens, **context)  # type: ignore[arg-type]

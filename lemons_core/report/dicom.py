@@ -26,15 +26,10 @@ _METHOD = "Made anew from pixels; side, view and pixel spacing kept"
 def dicom_files(analysis: Analysis, pixels: np.ndarray, card: ModelCard) -> dict[str, bytes]:
     """`overlay.dcm` and `cad-sr.dcm`, as the bytes of two DICOM files of one new study.
 
-    Parameters
-    ----------
     analysis : of a picture, DICOM or not; its detections in pixels of the picture
     pixels : (H, W) float32, 0-1, of the picture
     card : of the model that gave the result
-
-    Raises
-    ------
-    LemonsError : highdicom is not installed
+    Raises LemonsError: highdicom is not installed
 
     Source: DICOM PS3.16, TID 4000 and the templates that it includes.
     """

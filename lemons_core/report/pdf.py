@@ -54,8 +54,6 @@ def report_pdf(
 ) -> bytes:
     """The report of one picture as the bytes of a PDF.
 
-    Parameters
-    ----------
     analysis : of what is known of the file nothing but size, spacing, side, view and format is printed
     pixels : (H, W) float32, 0-1, of the picture
     card : of the model that gave the result

@@ -86,9 +86,8 @@ def draw_kind(
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Draw one kind of calcium.
 
-    Returns
-    -------
-    thickness (H, W) float32 in mm; for VASCULAR the courses of the vessels, (N, 3) each: row, column, width in mm
+    Returns thickness (H, W) float32 in mm; for VASCULAR the courses of the vessels, (N, 3) each: row, column, width in
+    mm
     """
     p = CALCIUM[token]
     out = np.zeros(shape, np.float32)

@@ -86,8 +86,6 @@ def simulate_crop(  # noqa: PLR0913 - each is one independent choice that a call
     Everything but the calcium has its own random stream: with the same seed, a crop with calcium and one without
     share tissue, distractors, dust and noise, so that none of these can tell one from the other.
 
-    Parameters
-    ----------
     tokens : kinds of calcification (terms.MORPHOLOGY) to draw; empty for normal tissue
     rng : source of all randomness; the same state gives the same bytes
     size_px : side in pixels
@@ -98,10 +96,7 @@ def simulate_crop(  # noqa: PLR0913 - each is one independent choice that a call
     background : (size_px, size_px) float32, 0-1, normal tissue of a real mammogram at `spacing_mm`: calcium is drawn
         into it instead of into simulated tissue, and nothing else is changed
     noise_grey : standard deviation of the grain, or None for any of the look's own
-
-    Raises
-    ------
-    DataError : an unknown token, distribution, density or look, or a background of another size
+    Raises DataError: an unknown token, distribution, density or look, or a background of another size
     """
     check_words(tokens, distribution, density, look)
     scene, ink, device = (np.random.default_rng(s) for s in rng.integers(0, 2**63, 3))
@@ -188,8 +183,6 @@ def draw_insertions(
 ) -> list[Insertion]:
     """Draw the kinds in `tokens` on a fine grid, blur them and bring them to `spacing_mm`.
 
-    Parameters
-    ----------
     shape, spacing_mm : of the window they are drawn into
     site : the lesion's within the window
     psf_mm : standard deviation of the imaging blur
@@ -243,15 +236,10 @@ def judge(
 ) -> tuple[tuple[np.ndarray, ...], tuple[str, ...]]:
     """Judge which calcium an eye can see: its contrast on the film must clear both limits of the parameter table.
 
-    Parameters
-    ----------
     image : (H, W) float32 tissue before film, without the calcium
     exposure : what the film does to it
     inside : (H, W) bool, where calcium can lie
-
-    Returns
-    -------
-    (H, W) bool of visible calcium for each visible token; these tokens
+    Returns (H, W) bool of visible calcium for each visible token; these tokens
     """
     without = characteristic(image, *exposure.curve)
     bare = without + exposure.noise

@@ -12,15 +12,10 @@ def measure_peaks(
     Contrast is the smoothed grey at the spot above the median within 3 mm; width is the diameter of the disc whose area
     equals the connected region above half of that contrast.
 
-    Parameters
-    ----------
     pixels : (H, W) float32, 0-1
     where : (H, W) bool, where to look; None for everywhere
     count : how many spots at most, strongest first, no two within 1 mm
-
-    Returns
-    -------
-    (N, 2) float64 : contrast in grey, width at half maximum in mm
+    Returns (N, 2) float64 : contrast in grey, width at half maximum in mm
     """
     smooth = ndimage.gaussian_filter(pixels, 0.05 / spacing_mm, truncate=3)
     # The median is taken on a coarse copy: it is a hundred times faster and no different at this size.

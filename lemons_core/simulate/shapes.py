@@ -10,8 +10,6 @@ TAU = 2 * np.pi
 def stamp_spheres(canvas: np.ndarray, centres: np.ndarray, radii: np.ndarray, peak: np.ndarray | float) -> None:
     """Draw spheres into `canvas`, keeping the larger thickness where they overlap.
 
-    Parameters
-    ----------
     canvas : (H, W) float32, changed in place
     centres : (N, 2) row and column in pixels, fractions allowed; parts outside the canvas are cut off
     radii : (N,) in pixels
@@ -124,14 +122,9 @@ def wander(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A smooth curve that turns slowly at random.
 
-    Parameters
-    ----------
     start : (2,) row and column; heading : radians; length and step : in the units of `start`
     bend : standard deviation of the whole turn in radians
-
-    Returns
-    -------
-    points (N, 2) and the heading at each, (N,)
+    Returns points (N, 2) and the heading at each, (N,)
     """
     n = max(2, round(length / step))
     t = np.linspace(0, 1, n)

@@ -42,10 +42,7 @@ def power_noise(
 
     Structure longer than `longest_mm` is not made stronger, so that a whole view keeps the contrast of a crop. A
     `smooth` field has nothing finer than four pixels and costs a quarter.
-
-    Returns
-    -------
-    (H, W) float32
+    Returns (H, W) float32
     """
     if smooth or (min(shape) * spacing_mm > WHOLE_MM and spacing_mm < HALVE_BELOW_MM):
         half = (shape[0] // 2 + 1, shape[1] // 2 + 1)
@@ -207,9 +204,7 @@ def distractors(shape: tuple[int, int], spacing_mm: float, rng: np.random.Genera
 def edges(image: np.ndarray, spacing_mm: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Let the breast end, the pectoral muscle begin or the skin fold, each with its chance in SCENE.
 
-    Returns
-    -------
-    image (H, W) float32 and where there is breast to put calcium into, (H, W) bool
+    Returns image (H, W) float32 and where there is breast to put calcium into, (H, W) bool
     """
     h, w = image.shape
     inside = np.ones((h, w), bool)

@@ -65,8 +65,6 @@ def simulate_view(
     A lesion is drawn anew with more calcium until all its kinds can be seen (at most five times), so that the picture
     shows what its label says.
 
-    Parameters
-    ----------
     lesions : what to draw; empty for a normal view
     rng : source of all randomness; the same state gives the same bytes
     laterality : "L" or "R"
@@ -74,10 +72,7 @@ def simulate_view(
     density : BI-RADS breast density 1-4, or None for any
     spacing_mm : pixel spacing, 0.05-0.2 mm
     look : "film" or "digital"; only film carries a burnt marker and dust
-
-    Raises
-    ------
-    DataError : an unknown word
+    Raises DataError: an unknown word
     """
     for lesion in lesions:
         check_words(lesion.tokens, lesion.distribution, density, look)

@@ -76,18 +76,10 @@ class Cases:
 def read_cases(root: str | Path, *, csv_files: Iterable[str] | None = None) -> Cases:
     """Read every case-description CSV below `root`.
 
-    Parameters
-    ----------
     root : folder that holds the CSVs, at any depth
     csv_files : the CSVs below root, where the caller has searched it already
-
-    Returns
-    -------
-    The case table (columns TABLE_COLUMNS) and the problems found.
-
-    Raises
-    ------
-    DataError : the folder does not exist, holds no case-description CSV, or one lacks a column or cannot be read
+    Returns the case table (columns TABLE_COLUMNS) and the problems found.
+    Raises DataError: the folder does not exist, holds no case-description CSV, or one lacks a column or cannot be read
     """
     root = Path(root)
     if not root.is_dir():

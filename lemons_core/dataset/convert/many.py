@@ -88,8 +88,6 @@ def convert_collection(
     only when it is complete, and each is recorded at once, so that the same call after an interruption
     goes on and ends in the same bytes. A picture that is needed by two rows is converted once.
 
-    Parameters
-    ----------
     collection : as read_collection gives it
     out : folder to write to; made when missing
     options : which pictures, how many bits, which size
@@ -97,11 +95,8 @@ def convert_collection(
         native 16 bit
     dask : address of a running Dask cluster whose workers see the same paths, instead of threads here
     progress : called with a share 0-1 and a few words
-
-    Raises
-    ------
-    DataError : nothing to convert, or `out` cannot be written
-    LemonsError : `dask` is given and dask.distributed is not installed
+    Raises DataError: nothing to convert, or `out` cannot be written
+        LemonsError: `dask` is given and dask.distributed is not installed
     """
     out = Path(out).resolve()
     wanted = _plan(collection, out, options)

@@ -37,15 +37,10 @@ class Task:
 def convert_one(task: Task) -> dict[str, object]:
     """Convert one file. It appears under its name only when it is complete.
 
-    Returns
-    -------
-    width, height, png_bits, spacing_mm, window_center, window_width, exact (every stored value is kept), sha256 (of the
-    grey values, row by row, little endian), bytes
-
-    Raises
-    ------
-    ImageError : the picture cannot be read
-    DataError : the target cannot be written
+    Returns width, height, png_bits, spacing_mm, window_center, window_width, exact (every stored value is kept),
+    sha256 (of the grey values, row by row, little endian), bytes
+    Raises ImageError: the picture cannot be read
+        DataError: the target cannot be written
     """
     picture = _read(task)
     digest, size = _write(task.target, picture)

@@ -20,14 +20,9 @@ _PAUSE_S = 2.0  # before the second try; three times as long before the third
 def download(url: str, path: Path) -> Path:
     """Download one file; it appears under its name only when it is complete.
 
-    Parameters
-    ----------
     url : http or https
     path : where it goes; the folder is made when missing
-
-    Raises
-    ------
-    DataError : the server cannot be reached or refuses, the file is cut short, or it cannot be written
+    Raises DataError: the server cannot be reached or refuses, the file is cut short, or it cannot be written
     """
     if not url.startswith(("https://", "http://")):
         raise DataError("Only http and https addresses are fetched", where=url)

@@ -18,10 +18,7 @@ def add_mirror_facts(files: pd.DataFrame, root: Path, csv_files: Iterable[str]) 
 
     Its paths begin at the mirror's own root. They are never opened: a file found below `root` is matched by folder and
     name, so that no path can lead anywhere else.
-
-    Raises
-    ------
-    DataError : the table lacks a column or is no readable CSV
+    Raises DataError: the table lacks a column or is no readable CSV
     """
     found = sorted((name for name in csv_files if name.rpartition("/")[2].lower() == INFO), key=lambda n: n.count("/"))
     jpeg = files["path"].str.lower().str.endswith(JPEG_SUFFIXES)

@@ -37,13 +37,8 @@ class ParsedNote:
 def parse_note(text: str) -> ParsedNote:
     """Read a free-text note.
 
-    Parameters
-    ----------
     text : up to 20,000 characters; markup and formulas are only characters, nothing in it is ever run
-
-    Raises
-    ------
-    DataError : not text, empty, or too long
+    Raises DataError: not text, empty, or too long
     """
     _check_text(text)
     phrases = read_phrases(text)

@@ -33,8 +33,6 @@ def dicom_bytes(  # noqa: PLR0913 - each is one element of the header
 ) -> bytes:
     """One picture as the bytes of a DICOM file.
 
-    Parameters
-    ----------
     pixels : (H, W) uint16 for a picture, uint8 for a mask
     case : name of the case folder, which the collection writes into PatientID
     description : SeriesDescription

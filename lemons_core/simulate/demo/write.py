@@ -46,21 +46,13 @@ def write_demo(
     It is made in a folder beside `out` and renamed when finished, so that neither an interruption nor a second process
     leaves half a set. When `out` already holds the set of this seed, size and version, nothing is done.
 
-    Parameters
-    ----------
     out : folder to be made
     seed : the same seed gives the same bytes
     images : at least so many calcifications (rows) get view, crop and mask; further views may complete a pair
     jobs : processes that draw
     progress : called with a share 0-1 and a few words
-
-    Returns
-    -------
-    out
-
-    Raises
-    ------
-    DataError : `out` holds something that is not a simulated set
+    Returns out
+    Raises DataError: `out` holds something that is not a simulated set
     """
     out = Path(out)
     wanted = {"seed": seed, "images": images, "version": lemons_core.__version__, "recipe": RECIPE}

@@ -75,16 +75,11 @@ def wait_for(
 ) -> Result:
     """The result of `work`, done once for this key; while it runs its progress stands here.
 
-    Parameters
-    ----------
     key : names the work and all that it depends on
     work : called with a function that takes (0-1, what is being done); must not call Streamlit
     keep_error : seconds for which a failure is reported again before the work is tried anew
     stale : whether a result no longer holds, so that the work is done anew
-
-    Raises
-    ------
-    LemonsError : as `work` does; a later call tries again
+    Raises LemonsError: as `work` does; a later call tries again
     """
     with _starting:
         job = _start(key, work)

@@ -17,10 +17,7 @@ def read_overview(root: Path, *, make_demo: bool, progress: Progress) -> Overvie
     """Overview of a data root, read in a child process.
 
     make_demo : write the simulated demo data to `root` first when it is not there
-
-    Raises
-    ------
-    LemonsError : as read_collection does, or the child ended without an answer
+    Raises LemonsError: as read_collection does, or the child ended without an answer
     """
     arguments = [*(["--make-demo"] if make_demo else []), str(root)]
     return from_json(run_child("lemons_core.ui.shell.worker", arguments, progress=progress))

@@ -26,14 +26,9 @@ def analyse_picture(
 ) -> Analysis | Refusal:
     """Refuse, or find and classify.
 
-    Parameters
-    ----------
     picture : as read_image gives it
     model : the shipped one when None
-
-    Raises
-    ------
-    ModelError : no usable model
+    Raises ModelError: no usable model
     """
     options, progress = options or AnalysisOptions(), progress or no_progress
     pixels, spacing = picture.pixels, picture.spacing_mm or options.spacing_mm

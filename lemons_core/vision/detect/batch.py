@@ -42,8 +42,6 @@ def predict_many(  # noqa: PLR0913 - one call of the command line, every option 
 ) -> list[dict[str, Any]]:
     """One record a file, in the order of the files; one that cannot be read does not stop the others.
 
-    Parameters
-    ----------
     files : pictures
     model : model folder; None for the one in use
     options : of every picture
@@ -53,16 +51,10 @@ def predict_many(  # noqa: PLR0913 - one call of the command line, every option 
     jobs : processes at a time; each reads the model once and takes one core
     dask : address of a Dask cluster whose workers see the same paths, instead of processes here
     progress : called with a share 0-1 and a few words
-
-    Returns
-    -------
-    what `describe` gives, or `file` and `error`; beside it `scan`, a number from 1 that is kept when a run goes on,
-    and `mark`, what the record was made of
-
-    Raises
-    ------
-    ModelError : no usable model
-    DataError : a file cannot be written, no Dask cluster answers, or a worker was killed
+    Returns what `describe` gives, or `file` and `error`; beside it `scan`, a number from 1 that is kept when a run
+    goes on, and `mark`, what the record was made of
+    Raises ModelError: no usable model
+        DataError: a file cannot be written, no Dask cluster answers, or a worker was killed
     """
     options = options or AnalysisOptions()
     model = Path(model or read_settings().model)  # here, since workers may have another environment

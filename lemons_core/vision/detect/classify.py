@@ -17,16 +17,11 @@ from lemons_core.vision.record.findings import CropResult
 def predict_crop(pixels: np.ndarray, *, spacing_mm: float | None = None, model: Model | None = None) -> CropResult:
     """Probabilities for one crop.
 
-    Parameters
-    ----------
     pixels : (H, W) float32, 0-1, bright is dense
     spacing_mm : pixel spacing; None is taken as film, 0.05 mm
     model : the shipped one when None
-
-    Raises
-    ------
-    ImageError : pixels that are no grey image
-    ModelError : no usable model
+    Raises ImageError: pixels that are no grey image
+        ModelError: no usable model
     """
     model = model or read_model()
     return classify(normalise_image(check_pixels(pixels), film_if_unknown(spacing_mm), model.card), model)

@@ -35,18 +35,13 @@ def analyse(
 ) -> DetectionResult:
     """Find and classify the calcifications of a whole view, or of a crop.
 
-    Parameters
-    ----------
     pixels : (H, W) float32, 0-1, bright is dense
     spacing_mm : pixel spacing; None: estimated from the size of the breast
     min_score : detections with a lower calibrated probability are left out
     kind : "view" or "crop"; None: told from the image
     model : the shipped one when None
-
-    Raises
-    ------
-    ImageError : pixels that are no grey image
-    ModelError : no usable model
+    Raises ImageError: pixels that are no grey image
+        ModelError: no usable model
     """
     model = model or read_model()
     check_pixels(pixels)

@@ -76,17 +76,12 @@ def explain_crop(
     The map shows which parts raised this score. It is scaled to each picture's own maximum, so it says nothing of how
     high the score is, and it does not outline the finding.
 
-    Parameters
-    ----------
     pixels : (H, W) float32, 0-1
     spacing_mm : pixel spacing, or None when unknown
     target : "calcification" or one of the four groups
     layer : one of LAYERS
-
-    Raises
-    ------
-    ModelError : an unknown target or layer, or no usable model
-    ImageError : pixels that are no grey image
+    Raises ModelError: an unknown target or layer, or no usable model
+        ImageError: pixels that are no grey image
 
     Source: Selvaraju et al. 2017, doi:10.1109/ICCV.2017.74.
     """
@@ -121,14 +116,9 @@ def randomisation_similarity(
     Near 0: the map depends on what was learned. Near 1: it would be drawn without that too, from the picture's own
     edges, and explains nothing.
 
-    Parameters
-    ----------
     pixels : (H, W) float32, 0-1, the image that the map explains
     times : how many copies; the mean is returned
-
-    Returns
-    -------
-    Spearman correlation of the maps' cells, -1 to 1; 0 where a map is flat
+    Returns spearman correlation of the maps' cells, -1 to 1; 0 where a map is flat
 
     Source: Adebayo et al. 2018, "Sanity checks for saliency maps", arXiv:1810.03292.
     """

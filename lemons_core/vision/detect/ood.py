@@ -80,10 +80,7 @@ def add_feature_distribution(directory: str | Path, items: TileDataset | None = 
     """Fit for the model in `directory` and write the result beside its weights.
 
     items : what the model was trained on; simulated tiles when None
-
-    Raises
-    ------
-    ModelError : no usable model there
+    Raises ModelError: no usable model there
     """
     model = read_model(directory)
     with model.lock:
@@ -97,9 +94,7 @@ def add_feature_distribution(directory: str | Path, items: TileDataset | None = 
 def read_feature_distribution(directory: str | Path, card: ModelCard) -> FeatureDistribution | None:
     """What add_feature_distribution wrote; None when there is nothing, or it was fitted for other weights.
 
-    Raises
-    ------
-    ModelError : the file is damaged
+    Raises ModelError: the file is damaged
     """
     path = Path(directory) / FEATURES_NAME
     if not path.is_file():
@@ -119,8 +114,6 @@ def ood_distance(pixels: np.ndarray, *, spacing_mm: float, model: Model, breast:
 
     The median over a few windows on the breast, in units of the limit; None without typical features for these weights.
 
-    Parameters
-    ----------
     pixels : (H, W) float32, 0-1
     spacing_mm : pixel spacing
     breast : found in these pixels; sought when None

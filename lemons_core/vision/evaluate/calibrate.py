@@ -32,8 +32,6 @@ def calibrate(logits: np.ndarray, targets: np.ndarray, labels: Sequence[str], *,
 
     A label with fewer than 10 known examples of either class keeps temperature 1 and has no band.
 
-    Parameters
-    ----------
     logits : (N, labels), any finite value
     targets : (N, labels) 0, 1 or nan where not known
     error : 0-1, share of the "yes" answers, and of the "no" answers, that may be wrong

@@ -57,15 +57,10 @@ def evaluate(
     Only calcification rows are read, here and in training: a patient whose masses lie in the other split shares no
     picture with it. That no patient has calcifications in both is asserted.
 
-    Parameters
-    ----------
     data : root of a collection, or "simulated": `count` tiles of other seeds than training and validation, with
         `seed` to choose others still
     split : "train" or "test", of a collection
-
-    Returns
-    -------
-    Ready for JSON; a triple is [value, low, high] with a 95 % interval, or None where it is not defined:
+    Returns ready for JSON; a triple is [value, low, high] with a 95 % interval, or None where it is not defined:
 
     data, split ("train", "test" or "held_out"), simulated, seen (the model was trained on this split), model {name,
     trained_on, sha256}; n, crops (with calcium), normal_patches (without), patients;
@@ -82,11 +77,8 @@ def evaluate(
     malignant when either is; None for simulated tiles; unreadable [messages]
 
     With simulated tiles a target that no eye could see takes no part, and tiles of several groups have no single label.
-
-    Raises
-    ------
-    DataError : no crop of this split is on disk or readable, or a patient is on two sides of the split
-    ModelError : the model folder cannot be used
+    Raises DataError: no crop of this split is on disk or readable, or a patient is on two sides of the split
+        ModelError: the model folder cannot be used
     """
     model = read_model(model_folder)
     card = model.card

@@ -97,10 +97,7 @@ def calibrate_detections(directory: str | Path, *, views: int, jobs: int = 1, pr
     """Fit the scores of detections for the model in `directory` and write the result into its card.
 
     views : how many simulated ones are read; every third holds no lesion
-
-    Raises
-    ------
-    ModelError : no usable model there
+    Raises ModelError: no usable model there
     """
     directory = Path(directory)
     tasks = {str(number): (number, number % 3 != 2) for number in range(views)}

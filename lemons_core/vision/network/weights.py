@@ -31,10 +31,7 @@ def read_model(directory: str | Path | None = None) -> Model:
     """Read a model folder; the same folder is read once a process as long as its files do not change.
 
     directory : None for the one in use (LEMONS_MODEL, else the shipped one)
-
-    Raises
-    ------
-    ModelError : card or weights missing, damaged, or not belonging together
+    Raises ModelError: card or weights missing, damaged, or not belonging together
     """
     directory = Path(directory or read_settings().model)
     card = read_card(directory)

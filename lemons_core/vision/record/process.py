@@ -52,9 +52,7 @@ class RunRequest:
 def start_run(request: RunRequest) -> Path:
     """Start a run in a fresh folder; returns that folder.
 
-    Raises
-    ------
-    LemonsError : a run is going on already
+    Raises LemonsError: a run is going on already
     """
     with _one:
         _refuse_a_second()
@@ -70,9 +68,7 @@ def start_run(request: RunRequest) -> Path:
 def resume_run(run: Run) -> None:
     """Start the same command again; training goes on from its last checkpoint.
 
-    Raises
-    ------
-    LemonsError : a run is going on already, or the app does not know the command of this one
+    Raises LemonsError: a run is going on already, or the app does not know the command of this one
     """
     arguments = run.launch.get("arguments")
     if not isinstance(arguments, list):
@@ -139,9 +135,7 @@ def predictions_folder(run: Run, data: Path | None, crops: int) -> Path:
 def predict_examples(run: Run, data: Path | None, out: Path, *, progress: Progress) -> PredictionSet:
     """Predictions of a run's model for simulated tiles, or for the test split of a collection, by a child process.
 
-    Raises
-    ------
-    LemonsError : as the child's work does, or it wrote nothing
+    Raises LemonsError: as the child's work does, or it wrote nothing
     """
     pictures = ["--data", str(data)] if data else ["--count", str(TILES)]
     arguments = ["--model", str(run.folder), "--out", str(out), *pictures]

@@ -55,13 +55,8 @@ def read_backgrounds(
 ) -> tuple[list[Background], list[str]]:
     """Read every picture below `folder` into the store; what is there already is not read again.
 
-    Returns
-    -------
-    The backgrounds, and one message for each file that could not be used
-
-    Raises
-    ------
-    DataError : no picture could be used
+    Returns the backgrounds, and one message for each file that could not be used
+    Raises DataError: no picture could be used
     """
     store.mkdir(parents=True, exist_ok=True)
     files = sorted(
@@ -80,9 +75,7 @@ def read_backgrounds(
 def split_backgrounds(backgrounds: Sequence[Background], *, seed: int) -> tuple[list[Background], ...]:
     """Training, validation and held out, without a patient in two of them: about 70, 15 and 15 %.
 
-    Raises
-    ------
-    DataError : fewer than three patients
+    Raises DataError: fewer than three patients
     """
     patients = sorted({one.patient for one in backgrounds})
     if len(patients) < 3:

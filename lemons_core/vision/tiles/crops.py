@@ -56,18 +56,13 @@ def cut_tiles(
 
     A tile that is already there is not cut again, so an interrupted run goes on where it stopped.
 
-    Parameters
-    ----------
     rows : rows of a collection with crop_file, view_file, mask_file, calc_group, calc_groups, pathology
     store : folder for the .npy files
     card : spacing and normalisation
     patches : of normal tissue from each view
     seed : chooses the normal patches
     jobs : processes; each holds one view at a time, about 0.5 GB
-
-    Returns
-    -------
-    The tiles, and one message for each file that could not be read.
+    Returns the tiles, and one message for each file that could not be read.
     """
     store.mkdir(parents=True, exist_ok=True)
     views = rows[rows["view_file"].notna() & rows["mask_file"].notna()].groupby("view_file", sort=False)

@@ -64,9 +64,7 @@ class RunFolder:
     def open(self, data: str, recipe: Recipe, *, restart: bool = False) -> None:
         """Begin a run, or go on with the one that is here.
 
-        Raises
-        ------
-        DataError : the folder holds another run, or a process is at work on this one
+        Raises DataError: the folder holds another run, or a process is at work on this one
         """
         if not self.writes:
             return
@@ -124,9 +122,7 @@ class RunFolder:
     def load(self) -> dict[str, Any] | None:
         """The checkpoint, or None at the beginning of a run.
 
-        Raises
-        ------
-        DataError : it is damaged
+        Raises DataError: it is damaged
         """
         path = self.folder / CHECKPOINT_NAME
         if not path.exists():

@@ -71,9 +71,7 @@ class Tiles:
 def open_tiles(data: str | Path, out: Path, recipe: Recipe, *, group: ProcessGroup, progress: Progress) -> Tiles:
     """Tiles of a collection root, cut once into `out`, or simulated ones with data="simulated".
 
-    Raises
-    ------
-    DataError : the collection has no usable training images, or the folder of backgrounds no usable mammograms
+    Raises DataError: the collection has no usable training images, or the folder of backgrounds no usable mammograms
     """
 
     def report(_: float, text: str) -> None:

@@ -42,18 +42,10 @@ def train(
     or simulated tiles of another seed. Called again after a stop or a kill, it goes on where the last checkpoint was
     written: after every epoch, and at a stop. Under torchrun the same call is one of several that work as one.
 
-    Parameters
-    ----------
     restart : forget the run that `out` holds; otherwise another recipe there is refused
     progress : called with a share 0-1 and a few words
-
-    Returns
-    -------
-    The card of the model, or None when the run was stopped before its end
-
-    Raises
-    ------
-    DataError : the collection has no usable training images, or `out` holds another run
+    Returns the card of the model, or None when the run was stopped before its end
+    Raises DataError: the collection has no usable training images, or `out` holds another run
     """
     with join_process_group() as group:
         run = RunFolder(Path(out), writes=group.is_main)
