@@ -1,5 +1,7 @@
 """Errors that a user can act on: what failed, where, and what to do."""
 
+from functools import partial
+
 
 class LemonsError(Exception):
     """An expected failure, shown to the user as one message and never as a traceback.
@@ -15,11 +17,7 @@ class LemonsError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         # Workers send their errors to the process that waits for them.
-        return _rebuild, (type(self), self.what, self.where, self.todo)
-
-
-def _rebuild(kind: type[LemonsError], what: str, where: str, todo: str) -> LemonsError:
-    return kind(what, where=where, todo=todo)
+        return partial(type(self), where=self.where, todo=self.todo), (self.what,)
 
 
 class DataError(LemonsError):

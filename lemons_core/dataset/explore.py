@@ -23,7 +23,7 @@ class Attribute:
 
     column : of the case table; "images" is made of the file columns
     values : every value it can have
-    words : value to shown text, where that is not `display`
+    words : the shown texts of `values`, where these are not `display`
     several : the column holds tuples, and a row counts once for each of its values
     ranked : shown most frequent first, not in the order of `values`
     gaps : the value can be missing
@@ -32,14 +32,14 @@ class Attribute:
     name: str
     column: str
     values: tuple[str, ...]
-    words: tuple[tuple[str, str], ...] = ()
+    words: tuple[str, ...] = ()
     several: bool = False
     ranked: bool = False
     gaps: bool = True
 
     def text(self, value: str) -> str:
-        """A value as it is shown."""
-        return dict(self.words).get(value) or (value if value.isdigit() else display(value))
+        """A value, or NOT_STATED, as it is shown."""
+        return dict(zip(self.values, self.words, strict=False)).get(value, display(value))
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -56,23 +56,16 @@ FILTERS: dict[str, Attribute] = {
     "density": Attribute(
         "Breast density",
         "breast_density",
-        ("1", "2", "3", "4"),
-        (("1", "1 fatty"), ("2", "2 scattered"), ("3", "3 heterogeneous"), ("4", "4 dense")),
+        tuple("1234"),
+        ("1 fatty", "2 scattered", "3 heterogeneous", "4 dense"),
     ),
     "assessment": Attribute(
         "Assessment",
         "assessment",
-        ("0", "1", "2", "3", "4", "5"),
-        (
-            ("0", "0 incomplete"),
-            ("1", "1 negative"),
-            ("2", "2 benign"),
-            ("3", "3 probably benign"),
-            ("4", "4 suspicious"),
-            ("5", "5 highly suggestive"),
-        ),
+        tuple("012345"),
+        ("0 incomplete", "1 negative", "2 benign", "3 probably benign", "4 suspicious", "5 highly suggestive"),
     ),
-    "view": Attribute("View", "view", tuple(View), (("CC", "CC (from above)"), ("MLO", "MLO (oblique)")), gaps=False),
+    "view": Attribute("View", "view", tuple(View), ("CC (from above)", "MLO (oblique)"), gaps=False),
     "side": Attribute("Side", "laterality", tuple(Laterality), gaps=False),
     "images": Attribute("Images", "images", ("view", "crop", "none"), several=True, gaps=False),
 }
@@ -110,8 +103,8 @@ def filter_rows(table: pd.DataFrame, filters: Filters) -> pd.DataFrame:
     for name, texts in filters.items():
         if texts:
             codes, values = _coded(table, FILTERS[name])
-            wanted = set(texts)
-            keep &= np.array([bool(wanted & set(_texts(own, FILTERS[name]))) for own in values], dtype=bool)[codes]
+            wanted = {value for value in (*FILTERS[name].values, NOT_STATED) if FILTERS[name].text(value) in texts}
+            keep &= np.array([not wanted.isdisjoint(own or (NOT_STATED,)) for own in values], dtype=bool)[codes]
     return table if keep.all() else table[keep].reset_index(drop=True)
 
 
@@ -122,7 +115,7 @@ def count_by(table: pd.DataFrame, attribute: Attribute) -> pd.DataFrame:
     """
     counts = _counts(table, attribute)
     tidy = counts[list(PATHOLOGIES)].rename_axis(index="value", columns="pathology").stack().rename("n").reset_index()
-    return tidy.assign(value=[_shown(value, attribute) for value in tidy["value"]])
+    return tidy.assign(value=[*map(attribute.text, tidy["value"])])
 
 
 def malignant_share(table: pd.DataFrame, attribute: Attribute) -> pd.DataFrame:
@@ -136,7 +129,7 @@ def malignant_share(table: pd.DataFrame, attribute: Attribute) -> pd.DataFrame:
     for value, malignant, n in zip(counts.index, counts[Pathology.MALIGNANT], counts.sum(axis=1), strict=True):
         if n:
             low, high = wilson(int(malignant), int(n))
-            rows.append((value, _shown(value, attribute), int(n), int(malignant), malignant / n, low, high))
+            rows.append((value, attribute.text(value), int(n), int(malignant), malignant / n, low, high))
     return pd.DataFrame(rows, columns=["key", "value", "n", "malignant", "share", "low", "high"])
 
 
@@ -153,7 +146,7 @@ def co_occurrence(table: pd.DataFrame, attribute: Attribute, *, every: bool = Fa
             both[pair] = both.get(pair, 0) + int(n)
     beside = {one for (one, other), n in both.items() if one != other and n}
     order = attribute.values if every else [value for value in _counts(table, attribute).index if value in beside]
-    names = [_shown(value, attribute) for value in order]
+    names = list(map(attribute.text, order))
     cells = [[both.get((one, other), 0) for other in order] for one in order]
     return pd.DataFrame(cells, index=names, columns=names, dtype=int)
 
@@ -245,21 +238,7 @@ def _counts(table: pd.DataFrame, attribute: Attribute) -> pd.DataFrame:
     for own, row in zip(values, cells.reshape(len(values), -1), strict=True):
         for value in own or (NOT_STATED,):
             sums[value] = sums.get(value, 0) + row
-    sums = {value: row for value, row in sums.items() if row.any()}
-    order = _order(sums, attribute)
-    return pd.DataFrame([sums[value] for value in order], index=order, columns=outcomes, dtype=int)
-
-
-def _order(sums: Mapping[str, np.ndarray], attribute: Attribute) -> list[str]:
-    """The values that occur, in the order to show; the missing one last."""
     known = sorted(sums, key=lambda value: -sums[value].sum()) if attribute.ranked else attribute.values
-    stated = [value for value in known if value in sums and value != NOT_STATED]
-    return stated + [NOT_STATED] * (NOT_STATED in sums)
-
-
-def _texts(own: tuple[str, ...], attribute: Attribute) -> list[str]:
-    return [_shown(value, attribute) for value in own or (NOT_STATED,)]
-
-
-def _shown(value: str, attribute: Attribute) -> str:
-    return value if value == NOT_STATED else attribute.text(value)
+    stated = [value for value in known if value != NOT_STATED]
+    order = [value for value in (*stated, NOT_STATED) if value in sums and sums[value].any()]
+    return pd.DataFrame([sums[value] for value in order], index=order, columns=outcomes, dtype=int)

@@ -2,9 +2,10 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,20 @@ from scipy import ndimage
 
 from lemons_core.base.errors import ImageError
 from lemons_core.base.parallel import run_many
-from lemons_core.base.progress import Progress
+from lemons_core.base.progress import Progress, no_progress
 from lemons_core.base.terms import AbnormalityType
-from lemons_core.dataset.cases import ProblemKind
+from lemons_core.dataset.cases import Problem, ProblemKind
 from lemons_core.dataset.collection import FILE_COLUMNS, Collection, join_files
 from lemons_core.dataset.sources.facts import JPEG_SUFFIXES
+from lemons_core.dataset.sources.index import FileIndex
 from lemons_core.images import read_image
 from lemons_core.images.stored import read_stored
 
 _LOOK_AT = 1024  # pixels of the longer side, enough to count areas in a mask
 _SPECK = 0.01  # of the largest area: below that it is a slip of the pen, or a trace of compression
 _SAVE_EVERY = 500
+_Owners = dict[str, tuple[str, str]]  # series to a case and its part
+_NOBODY = (None, "file")
 
 
 class FaultKind(StrEnum):
@@ -105,7 +109,7 @@ class Report:
 
 
 def check_collection(
-    collection: Collection, *, pixels: bool = True, jobs: int = 2, progress: Progress | None = None
+    collection: Collection, *, pixels: bool = True, jobs: int = 2, progress: Progress = no_progress
 ) -> Report:
     """Look for everything that is known to go wrong with this collection.
 
@@ -117,11 +121,13 @@ def check_collection(
     """
     files = collection.index.files
     rows = collection.cases.table
-    rows = rows.assign(**join_files(rows, collection.index))
-    owners = _Owners(rows)
+    named = rows["case_id"].astype(object)
+    rows = rows.assign(**join_files(rows, collection.index), case_id=named.where(named.notna(), None))
+    owners = _owners(rows)
     if pixels:
-        _look_at_masks(collection, rows, jobs, progress)
-        _hash_lookalikes(collection, jobs, progress)
+        fill = partial(_fill, collection.index, jobs=jobs, progress=progress)
+        fill("areas", count_areas, _masks(collection.index, rows), words="masks looked at")
+        fill("pixels", hash_pixels, _lookalikes(files), words="lookalikes compared")
     found = [
         *_unreadable(files, owners),
         *_rows_without_image(rows),
@@ -130,8 +136,8 @@ def check_collection(
         *_sizes(rows, collection),
         *(_several_areas(rows, collection) if pixels else ()),
         *(_duplicates(files, owners) if pixels else ()),
-        *_both_splits(collection),
-        *_tables(collection),
+        *_both_splits(rows),
+        *_tables(rows, collection.cases.problems),
     ]
     order = list(FaultKind)
     # By what they state, not by where files lie: the same collection in another layout gives the same list.
@@ -140,25 +146,19 @@ def check_collection(
     return Report(collection.root, len(files), layouts, pixels, tuple(found))
 
 
-class _Owners:
-    """Which cases name a series, and as what."""
-
-    def __init__(self, rows: pd.DataFrame) -> None:
-        self.cases: dict[str, list[tuple[str, str]]] = {}
-        for kind in ("image", "crop", "mask"):
-            for series, case in zip(rows[f"{kind}_series"].tolist(), rows["case_id"].tolist(), strict=True):
-                if isinstance(series, str) and isinstance(case, str):
-                    self.cases.setdefault(series, []).append((case, "view" if kind == "image" else "region"))
-
-    def of(self, series: object) -> tuple[str | None, str]:
-        """The first case of a series, and `view` or `region` (crop or mask)."""
-        named = self.cases.get(series, []) if isinstance(series, str) else []
-        return min(named) if named else (None, "file")
+def _owners(rows: pd.DataFrame) -> _Owners:
+    """The first case of each series that the rows name, and `view` or `region` (crop or mask)."""
+    owners: _Owners = {}
+    for kind, part in (("image", "view"), ("crop", "region"), ("mask", "region")):
+        for series, case in zip(rows[f"{kind}_series"].tolist(), rows["case_id"].tolist(), strict=True):
+            if isinstance(series, str) and case:
+                owners[series] = min(owners.get(series, (case, part)), (case, part))
+    return owners
 
 
 def _unreadable(files: pd.DataFrame, owners: _Owners) -> Iterator[Fault]:
     for row in files[files["fault"].notna()].itertuples():
-        case, part = owners.of(row.series)
+        case, part = owners.get(row.series, _NOBODY)
         yield Fault(FaultKind.UNREADABLE, case, str(row.path), f"a {part} cannot be read", f"left out: {row.fault}")
 
 
@@ -173,14 +173,14 @@ def _rows_without_image(rows: pd.DataFrame) -> Iterator[Fault]:
             if any(gaps):
                 names = [column.removesuffix("_file") for column, gap in zip(FILE_COLUMNS, gaps, strict=True) if gap]
                 what = f"no {', no '.join(names)} on disk"
-                yield Fault(FaultKind.ROW_WITHOUT_IMAGE, _text(case), None, what, "the row stays usable without it")
+                yield Fault(FaultKind.ROW_WITHOUT_IMAGE, case, None, what, "the row stays usable without it")
 
 
 def _images_without_row(files: pd.DataFrame, owners: _Owners) -> Iterator[Fault]:
     for row in files[files["fault"].isna()].itertuples():
         if not isinstance(row.series, str):
             what = "a JPEG whose series no dicom_info.csv names"
-        elif row.series not in owners.cases:
+        elif row.series not in owners:
             what = f"no row names the series {row.series}"
         else:
             continue
@@ -203,7 +203,7 @@ def _swapped(rows: pd.DataFrame, collection: Collection) -> Iterator[Fault]:
         if crop_word == "mask" or mask_word == "crop":
             reasons.append("the series description says the opposite")
         if reasons:
-            yield Fault(FaultKind.SWAPPED, _text(row.case_id), None, "; ".join(reasons), "told apart by their pixels")
+            yield Fault(FaultKind.SWAPPED, row.case_id, None, "; ".join(reasons), "told apart by their pixels")
 
 
 def _sizes(rows: pd.DataFrame, collection: Collection) -> Iterator[Fault]:
@@ -212,9 +212,7 @@ def _sizes(rows: pd.DataFrame, collection: Collection) -> Iterator[Fault]:
         view, mask = facts[row.view_file], facts[row.mask_file]
         if view != mask:
             what = f"the mask has {mask[1]} x {mask[0]} pixels, the view {view[1]} x {view[0]}"
-            yield Fault(
-                FaultKind.SIZE_DIFFERS, _text(row.case_id), None, what, "the mask is resized where both are shown"
-            )
+            yield Fault(FaultKind.SIZE_DIFFERS, row.case_id, None, what, "the mask is resized where both are shown")
 
 
 def _several_areas(rows: pd.DataFrame, collection: Collection) -> Iterator[Fault]:
@@ -223,43 +221,38 @@ def _several_areas(rows: pd.DataFrame, collection: Collection) -> Iterator[Fault
         (areas,) = facts[row.mask_file]
         if areas is not None and areas != 1:
             what = f"{areas} separate areas" if areas else "an empty mask"
-            yield Fault(
-                FaultKind.SEVERAL_AREAS, _text(row.case_id), None, what, "kept as one abnormality, as the row says"
-            )
+            yield Fault(FaultKind.SEVERAL_AREAS, row.case_id, None, what, "kept as one abnormality, as the row says")
 
 
 def _duplicates(files: pd.DataFrame, owners: _Owners) -> Iterator[Fault]:
     hashed = files[files["pixels"].notna() & files["fault"].isna()]
     for _, same in hashed.groupby(["pixels", "rows", "columns"], sort=False):
         if len(same) > 1:
-            copies = [(*owners.of(row.series), str(row.path)) for row in same.itertuples()]
+            copies = [(*owners.get(row.series, _NOBODY), str(row.path)) for row in same.itertuples()]
             copies.sort(key=lambda copy: (copy[0] or "", copy[1]))
             first = f"a {copies[0][1]} of {copies[0][0] or 'no case'}"
             for case, part, path in copies[1:]:
                 yield Fault(FaultKind.DUPLICATE, case, path, f"a {part} has the pixels of {first}", "both are kept")
 
 
-def _both_splits(collection: Collection) -> Iterator[Fault]:
-    table = collection.cases.table
-    for patient, rows in table[table["patient_id"].notna()].groupby("patient_id", sort=True):
-        if rows["split"].nunique() > 1:
-            sides = sorted({f"{row.abnormality_type} {row.split}" for row in rows.itertuples()})
-            calc = rows[rows["abnormality_type"] == AbnormalityType.CALCIFICATION]
+def _both_splits(rows: pd.DataFrame) -> Iterator[Fault]:
+    for patient, own in rows[rows["patient_id"].notna()].groupby("patient_id", sort=True):
+        if own["split"].nunique() > 1:
+            sides = sorted({f"{row.abnormality_type} {row.split}" for row in own.itertuples()})
+            calc = own[own["abnormality_type"] == AbnormalityType.CALCIFICATION]
             done = "reported" if calc["split"].nunique() > 1 else "reported; the calcification rows do not cross"
             yield Fault(FaultKind.BOTH_SPLITS, str(patient), None, f"in {' and '.join(sides)}", done)
 
 
-def _tables(collection: Collection) -> Iterator[Fault]:
-    table = collection.cases.table
-    records = zip(table["source_file"].tolist(), table["source_row"].tolist(), strict=True)
-    cases = dict(zip(records, table["case_id"].tolist(), strict=True))
-    for problem in collection.cases.problems:
+def _tables(rows: pd.DataFrame, problems: Iterable[Problem]) -> Iterator[Fault]:
+    records = zip(rows["source_file"].tolist(), rows["source_row"].tolist(), strict=True)
+    cases = dict(zip(records, rows["case_id"].tolist(), strict=True))
+    for problem in problems:
         if problem.kind == ProblemKind.BOTH_SPLITS:
             continue  # it is a FaultKind of its own
         column = f", column {problem.column}" if problem.column else ""
         what = (f"row {problem.row}" if problem.row else "the whole file") + f"{column}: {problem.what}"
-        case = _text(cases.get((problem.file, problem.row)))
-        done = problem.action or "reported"
+        case, done = cases.get((problem.file, problem.row)), problem.action or "reported"
         yield Fault(FaultKind.TABLE, case, problem.file, what, done, problem=problem.kind)
 
 
@@ -276,36 +269,29 @@ def _number_of(path: object) -> int | None:
     return int(stem) if stem.isdigit() and str(path).lower().endswith(".dcm") else None
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+def _masks(index: FileIndex, rows: pd.DataFrame) -> pd.DataFrame:
+    masks = {Path(path).relative_to(index.root).as_posix() for path in rows["mask_file"].dropna()}
+    return index.files[index.files["path"].isin(masks)]
 
 
-def _look_at_masks(collection: Collection, rows: pd.DataFrame, jobs: int, progress: Progress | None) -> None:
-    files, root = collection.index.files, collection.index.root
-    masks = {Path(path).relative_to(root).as_posix() for path in rows["mask_file"].dropna()}
-    todo = files[files["path"].isin(masks) & files["areas"].isna()]
-    _fill(collection, todo, "areas", count_areas, jobs, progress, "masks looked at")
-
-
-def _hash_lookalikes(collection: Collection, jobs: int, progress: Progress | None) -> None:
+def _lookalikes(files: pd.DataFrame) -> pd.DataFrame:
     """Pictures of the same size whose middles are the same may be the same: only those are read as a whole."""
-    files = collection.index.files
     usable = files[files["fault"].isna() & files["sample"].notna()]
-    alike = usable[usable.duplicated(["rows", "columns", "bits", "sample"], keep=False)]
-    _fill(collection, alike[alike["pixels"].isna()], "pixels", hash_pixels, jobs, progress, "lookalikes compared")
+    return usable[usable.duplicated(["rows", "columns", "bits", "sample"], keep=False)]
 
 
 def _fill(
-    collection: Collection,
-    todo: pd.DataFrame,
+    index: FileIndex,
     column: str,
     measure: Callable[[Path], object],
-    jobs: int,
-    progress: Progress | None,
+    files: pd.DataFrame,
+    *,
     words: str,
+    jobs: int,
+    progress: Progress,
 ) -> None:
     """Measure files and keep the results with the index; one that cannot be decoded is marked as faulty."""
-    index = collection.index
+    todo = files[files[column].isna()]
     row_of = {path: row for row, path in todo["path"].items()}
     outcomes = run_many(measure, {path: index.root / path for path in row_of}, jobs=jobs)
     for number, outcome in enumerate(outcomes, start=1):
@@ -314,8 +300,7 @@ def _fill(
             index.remember(row_of[outcome.name], fault=fault[:1].lower() + fault[1:])
         else:
             index.remember(row_of[outcome.name], **{column: outcome.get()})
-        if progress:
-            progress(number / len(todo), f"{number:,} of {len(todo):,} {words}")
+        progress(number / len(todo), f"{number:,} of {len(todo):,} {words}")
         if number % _SAVE_EVERY == 0 or number == len(todo):
             index.save()
 

@@ -13,10 +13,10 @@ from lemons_core.base.io import write_atomic
 COLOUR_SCALE = "Viridis"
 
 
-def display_window(pixels: np.ndarray, *, low: float = 0.5, high: float = 99.8) -> tuple[float, float]:
+def display_window(pixels: np.ndarray) -> tuple[float, float]:
     """Grey values (0-1) to show as black and white: percentiles, so that a flat film scan is not a grey sheet."""
     values = pixels[:: max(pixels.shape[0] // 512, 1), :: max(pixels.shape[1] // 512, 1)]
-    bottom, top = np.percentile(values, [low, high])
+    bottom, top = np.percentile(values, [0.5, 99.8])
     return float(bottom), float(max(top, bottom + 1e-3))
 
 
@@ -60,8 +60,8 @@ def blend_within(
     return whole
 
 
-def write_heatmap(path: Path, pixels: np.ndarray, heat: np.ndarray, *, opacity: float = 0.5) -> None:
+def write_heatmap(path: Path, pixels: np.ndarray, heat: np.ndarray) -> None:
     """Write image and heat map as one RGB PNG, whole or not at all."""
     file = BytesIO()
-    Image.fromarray(blend(to_grey8(pixels), heat, opacity=opacity)).save(file, "PNG")
+    Image.fromarray(blend(to_grey8(pixels), heat)).save(file, "PNG")
     write_atomic(path, file.getvalue())

@@ -1,30 +1,17 @@
 """What is known of a picture without its pixels: small enough to be kept, and free of anything personal."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from lemons_core.base.terms import Laterality, View, display
-from lemons_core.images.picture import Picture
+from lemons_core.base.terms import display
+from lemons_core.images.picture import FileFacts, Picture
 
 
-@dataclass(frozen=True)
-class ImageInfo:
-    """A picture without its pixels.
-
-    height, width : in pixels
-    spacing_mm, spacing_source, laterality, view, format, header, notes, warnings : as `Picture` has them
-    """
+@dataclass(frozen=True, kw_only=True)
+class ImageInfo(FileFacts):
+    """A picture without its pixels; height and width in pixels."""
 
     height: int
     width: int
-    spacing_mm: float | None
-    spacing_source: str
-    laterality: Laterality | None
-    view: View | None
-    format: str
-    header: Mapping[str, str]
-    notes: tuple[str, ...]
-    warnings: tuple[str, ...]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -46,5 +33,5 @@ class ImageInfo:
 def info_of(picture: Picture) -> ImageInfo:
     """The same picture without its pixels."""
     height, width = picture.pixels.shape
-    shared = {entry.name: getattr(picture, entry.name) for entry in fields(ImageInfo)[2:]}
-    return ImageInfo(height, width, **shared | {"header": dict(picture.header)})
+    facts = {entry.name: getattr(picture, entry.name) for entry in fields(FileFacts)}
+    return ImageInfo(height=height, width=width, **facts | {"header": dict(picture.header)})

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -24,11 +25,10 @@ TURNED = "turned as the EXIF orientation asks"
 LOSSY = "Lossy compression: fine calcifications may be altered."
 
 
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """A mammogram or a crop of one, ready for display and for a model.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FileFacts:
+    """What is known of a picture beside its pixels.
 
-    pixels : (H, W) float32, 0-1, read-only, bright = dense
     spacing_mm : mm per pixel at the detector or film, None when unknown
     spacing_source : the DICOM element or file field it comes from, "unknown" without one
     laterality, view : as the file says, None when it does not
@@ -38,7 +38,6 @@ class Picture:
     warnings : what a reader of the picture must know
     """
 
-    pixels: np.ndarray = field(repr=False)
     spacing_mm: float | None
     spacing_source: str
     laterality: Laterality | None
@@ -48,16 +47,25 @@ class Picture:
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
 
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Picture(FileFacts):
+    """A mammogram or a crop of one, ready for display and for a model.
+
+    pixels : (H, W) float32, 0-1, read-only, bright = dense
+    """
+
+    pixels: np.ndarray = field(repr=False)
+
     def __post_init__(self) -> None:
         pixels = np.asarray(self.pixels, dtype=np.float32).view()
         pixels.flags.writeable = False
         object.__setattr__(self, "pixels", pixels)
         object.__setattr__(self, "header", MappingProxyType(dict(self.header)))
 
-    def __reduce__(self) -> tuple[type["Picture"], tuple[object, ...]]:
+    def __reduce__(self) -> tuple[object, ...]:
         # Caches and worker processes pickle: neither a mapping proxy nor a read-only flag survives that by itself.
-        return Picture, (self.pixels, self.spacing_mm, self.spacing_source, self.laterality, self.view, self.format,
-                         dict(self.header), self.notes, self.warnings)  # fmt: skip
+        return partial(Picture, **vars(self) | {"header": dict(self.header)}), ()
 
 
 def check_size(width: int, height: int, frames: int, where: str, max_pixels: int) -> None:

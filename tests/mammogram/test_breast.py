@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from lemons_core.images import read_image
-from lemons_core.mammogram import enlarge, find_breast, guess_spacing, kind_of_pixels, shrink
+from lemons_core.mammogram.breast import enlarge, find_breast, shrink
+from lemons_core.mammogram.spacing import guess_spacing, kind_of_pixels
 from lemons_core.simulate import simulate_crop, simulate_view
 
 
