@@ -56,9 +56,10 @@ def write_files(root: Path, files: int) -> None:
         folder = root / "CBIS-DDSM" / f"Case_{number:05}" / study / series
         folder.mkdir(parents=True, exist_ok=True)
         data = dicom_bytes(
-            rng.integers(0, 65535, (48, 48), np.uint16), case=f"Case_{number:05}", description="cropped images",
-            study=study, series=series, instance=make_uid("bench", number, instance), number=instance,
-            laterality="L", view="CC",
+            rng.integers(0, 65535, (48, 48), np.uint16), PatientID=f"Case_{number:05}",
+            SeriesDescription="cropped images", StudyInstanceUID=study, SeriesInstanceUID=series,
+            SOPInstanceUID=make_uid("bench", number, instance), InstanceNumber=instance,
+            Laterality="L", PatientOrientation="CC",
         )  # fmt: skip
         (folder / f"1-{instance}.dcm").write_bytes(data)
 

@@ -20,7 +20,6 @@ from lemons_core.simulate.film import (
     film_border,
     fine_factor,
     grain,
-    grain_strength,
 )
 from lemons_core.simulate.parameters import FAINT_GREY, TISSUE, VISIBLE_GREY, VISIBLE_SIGMA, Range
 from lemons_core.simulate.shapes import TAU
@@ -127,7 +126,8 @@ def simulate_crop(  # noqa: PLR0913 - each is one independent choice that a call
         image = image + calcium
     pixels = characteristic(image, *curve)
     if background is None:
-        pixels += window.exposure.noise * grain_strength(pixels)
+        # Black film and air show little grain.
+        pixels += window.exposure.noise * np.clip(pixels / np.float32(0.3), 0.3, 1.0)
         if on_film:
             pixels = blemish(pixels, spacing_mm, device)
     else:

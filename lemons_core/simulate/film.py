@@ -31,10 +31,8 @@ class Exposure:
 
 def area_mean(fine: np.ndarray, factor: int) -> np.ndarray:
     """Average `factor` x `factor` fine pixels into one, as a detector element does."""
-    if factor == 1:
-        return fine
-    h, w = fine.shape[0] // factor, fine.shape[1] // factor
-    return fine[: h * factor, : w * factor].reshape(h, factor, w, factor).mean(axis=(1, 3), dtype=np.float32)
+    h, w = fine.shape
+    return fine.reshape(h // factor, factor, w // factor, factor).mean(axis=(1, 3), dtype=np.float32)
 
 
 def fine_factor(spacing_mm: float) -> int:
@@ -66,11 +64,6 @@ def grain(shape: tuple[int, int], spacing_mm: float, rng: np.random.Generator, l
         stripe = rng.standard_normal(max(shape), dtype=np.float32) * np.float32(look["streak"].draw(rng))
         noise += stripe[: shape[0], None] if rng.random() < 0.5 else stripe[None, : shape[1]]
     return noise
-
-
-def grain_strength(pixels: np.ndarray) -> np.ndarray:
-    """How strong noise is at each grey, (H, W) float32: black film and air show little of it."""
-    return np.clip(pixels / np.float32(0.3), 0.3, 1.0)
 
 
 def blemish(

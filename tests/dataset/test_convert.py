@@ -206,8 +206,8 @@ def test_a_smaller_picture_keeps_its_millimetres_and_a_mask_its_two_levels(colle
 
 def one_file(tmp_path: Path, pixels: np.ndarray, **header: object) -> Path:
     uid = make_uid("one")
-    data = dicom_bytes(pixels, case="c", description="", study=uid, series=uid, instance=uid, number=1, laterality="L",
-                       view="CC")  # fmt: skip
+    data = dicom_bytes(pixels, PatientID="c", SeriesDescription="", StudyInstanceUID=uid, SeriesInstanceUID=uid,
+                       SOPInstanceUID=uid, InstanceNumber=1, Laterality="L", PatientOrientation="CC")  # fmt: skip
     ds = pydicom.dcmread(io.BytesIO(data))
     ds.update(pydicom.dataset.Dataset())
     for name, value in header.items():

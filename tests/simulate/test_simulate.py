@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from bench.simulate import measure_peaks
 from lemons_core.base.errors import DataError
 from lemons_core.base.terms import DISTRIBUTION, MORPHOLOGY
 from lemons_core.simulate import Lesion, simulate_crop, simulate_view
-from lemons_core.simulate.measure import measure_peaks
 from lemons_core.simulate.parameters import CALCIUM, DIGITAL, FILM, GLAND_SHARE, TISSUE, VIEW
 from lemons_core.simulate.tissue import power_noise
 

@@ -3,9 +3,10 @@
 No row is taken from the collection.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from lemons_core.simulate.demo.published import (
     SHARED_ACROSS,
     TYPE_DISAGREES,
 )
+
+T = TypeVar("T")
+K = TypeVar("K")
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,7 @@ def _rows(
 
 
 def _disagree(rows: list[DemoRow], rng: np.random.Generator) -> list[DemoRow]:
-    """Let the two views of some lesions disagree, by exchanging what was written of two lesions of equal pathology."""
+    """Let the views of some lesions disagree: in kind, exchanged with a lesion of equal pathology, or in pathology."""
     rows = list(rows)
     pairs = _view_pairs(rows)
     pairs = [pairs[i] for i in rng.permutation(len(pairs))]
@@ -143,23 +147,24 @@ def _disagree(rows: list[DemoRow], rng: np.random.Generator) -> list[DemoRow]:
                 rows[i], rows[j] = replace(rows[i], what=rows[j].what), replace(rows[j], what=rows[i].what)
                 taken |= {a, b}
                 break
-    _differ_in_pathology(rows, [j for k, (_, j) in enumerate(pairs) if k not in taken])
+    benign = [j for k, (_, j) in enumerate(pairs) if k not in taken and rows[j].pathology == "BENIGN"]
+    for j in benign[:PATHOLOGY_DISAGREES]:
+        rows[j] = replace(rows[j], pathology="BENIGN_WITHOUT_CALLBACK")
     return rows
 
 
 def _view_pairs(rows: list[DemoRow]) -> list[list[int]]:
     """The two rows of each lesion that is seen in both views, by their index."""
-    seen: dict[tuple[str, str, int], list[int]] = {}
-    for i, r in enumerate(rows):
-        seen.setdefault((r.patient, r.side, r.number), []).append(i)
+    seen = grouped(range(len(rows)), lambda i: (rows[i].patient, rows[i].side, rows[i].number))
     return [own for _, own in sorted(seen.items()) if len(own) == 2]
 
 
-def _differ_in_pathology(rows: list[DemoRow], second: list[int]) -> None:
-    """Let the pathology of the first few benign rows in `second` differ from that of the lesion's other view."""
-    benign = [j for j in second if rows[j].pathology == "BENIGN"]
-    for j in benign[:PATHOLOGY_DISAGREES]:
-        rows[j] = replace(rows[j], pathology="BENIGN_WITHOUT_CALLBACK")
+def grouped(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    """The items of each key, in their order."""
+    groups: dict[K, list[T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
 
 
 def _may_exchange(one: DemoRow, other: DemoRow) -> bool:
@@ -191,10 +196,7 @@ def _masses(
     crossing = {"train": 11, "test": SHARED_ACROSS - 11}[part]
     same = {"train": 70, "test": 12}[part]
     in_other = {r.patient for r in so_far if r.kind == "mass"}
-    known: dict[bool, list[str]] = {True: [], False: []}  # by whether they lie in this split
-    for patient, split in calc_split.items():
-        if patient not in in_other:
-            known[split == part].append(patient)
+    known = grouped((p for p in calc_split if p not in in_other), lambda p: calc_split[p] == part)  # by: in this split
     start = CALC_PATIENTS + (0 if part == "train" else 1000)
     new = (f"P_{n:05d}" for n in numbers[start : start + 1000])
     patients = chain(known[False][:crossing], known[True][:same], new)

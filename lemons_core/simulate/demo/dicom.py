@@ -2,6 +2,7 @@
 
 import hashlib
 import zlib
+from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -19,59 +20,39 @@ def make_uid(*parts: object) -> UID:
     return UID(f"2.25.{int.from_bytes(digest[:16], 'big')}")
 
 
-def dicom_bytes(  # noqa: PLR0913 - each is one element of the header
-    pixels: np.ndarray,
-    *,
-    case: str,
-    description: str,
-    study: UID,
-    series: UID,
-    instance: UID,
-    number: int,
-    laterality: str,
-    view: str,
-) -> bytes:
+def dicom_bytes(pixels: np.ndarray, **elements: Any) -> bytes:
     """One picture as the bytes of a DICOM file.
 
     pixels : (H, W) uint16 for a picture, uint8 for a mask
-    case : name of the case folder, which the collection writes into PatientID
-    description : SeriesDescription
-    study, series, instance : UIDs
-    number : InstanceNumber
-    laterality, view : DICOM's own values; the view goes into PatientOrientation, as in the collection
+    elements : what differs from picture to picture, by DICOM's keyword: UIDs, InstanceNumber, SeriesDescription,
+        Laterality; as in the collection PatientID is the name of the case folder and PatientOrientation the view
     """
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
-    meta.MediaStorageSOPInstanceUID = instance
+    meta.MediaStorageSOPInstanceUID = elements["SOPInstanceUID"]
     # Deflated keeps black background and masks small, and every reader of DICOM can open it without a codec.
     meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     meta.ImplementationClassUID = make_uid("know-your-lemons")
     meta.ImplementationVersionName = "LEMONS_SIM"
     ds = Dataset()
+    for keyword, value in elements.items():
+        setattr(ds, keyword, value)
     ds.SpecificCharacterSet = "ISO_IR 100"
     ds.SOPClassUID = SecondaryCaptureImageStorage
-    ds.SOPInstanceUID = instance
     ds.StudyDate = ds.ContentDate = ""
     ds.StudyTime = ds.ContentTime = ""
     ds.AccessionNumber = ""
     ds.Modality = "MG"
     ds.ConversionType = "WSD"
     ds.ReferringPhysicianName = ""
-    ds.SeriesDescription = description
     ds.PatientName = "Simulated^Demo"
-    ds.PatientID = case
     ds.PatientBirthDate = ds.PatientSex = ""
     ds.BodyPartExamined = "BREAST"
     ds.SecondaryCaptureDeviceManufacturer = "Know Your Lemons (simulated)"
     # The collection's files carry no spacing; ours do, so that the simulated millimetres are not lost.
     ds.ImagerPixelSpacing = [SPACING_MM, SPACING_MM]
-    ds.StudyInstanceUID = study
-    ds.SeriesInstanceUID = series
     ds.StudyID = "SIMULATED"
     ds.SeriesNumber = "1"
-    ds.InstanceNumber = str(number)
-    ds.PatientOrientation = view
-    ds.Laterality = laterality
     ds.SamplesPerPixel = 1
     ds.PhotometricInterpretation = "MONOCHROME2"
     ds.Rows, ds.Columns = pixels.shape

@@ -23,8 +23,11 @@ def _uids(seed: int, case: str) -> tuple[UID, UID]:
     return make_uid(seed, case, "study"), make_uid(seed, case, "series")
 
 
-def csv_text(rows: list[DemoRow], kind: str, seed: int, alike: set[tuple[str, str, str, int]]) -> str:
-    """One case-description file as the collection writes it: CRLF, NA, and a line feed at the end of one path."""
+def csv_text(rows: list[DemoRow], kind: str, seed: int, alike: set[str]) -> str:
+    """One case-description file as the collection writes it: CRLF, NA, and a line feed at the end of one path.
+
+    alike : the region_case of rows that name the mask for the crop as well
+    """
     own = "calc type,calc distribution" if kind == "calc" else "mass shape,mass margins"
     density = "breast density" if kind == "calc" else "breast_density"
     buffer = io.StringIO()
@@ -38,7 +41,7 @@ def csv_text(rows: list[DemoRow], kind: str, seed: int, alike: set[tuple[str, st
         view, region = _folder(r.view_case, seed), _folder(r.region_case, seed)
         # The calcification files name the crop 000001 and the mask 000000, the mass files the other way round.
         crop, mask = ("000001", "000000") if kind == "calc" else ("000000", "000001")
-        if (r.patient, r.side, r.view, r.number) in alike:
+        if r.region_case in alike:
             crop = mask
         crop_path, mask_path = f"{region}/{crop}.dcm", f"{region}/{mask}.dcm"
         if kind == "calc":
@@ -55,34 +58,31 @@ def _folder(case: str, seed: int) -> str:
     return "/".join((case, *_uids(seed, case)))
 
 
-def draw_shot(work: Path, shot: Shot, *, seed: int) -> int:
-    """Draw one view and write its files. Returns the number of files."""
+def draw_shot(work: Path, shot: Shot, *, seed: int) -> None:
+    """Draw one view and write its files."""
     first = shot.rows[0]
     rng = np.random.default_rng(shot.seed)
-    side = first.side[0]
-    where = np.random.default_rng(make_seed(seed, first.patient, first.side))  # shared by both views of a breast
+    breast_seed = int(make_uid(seed, first.patient, first.side).rpartition(".")[2]) % 2**63
+    where = np.random.default_rng(breast_seed)  # shared by both views of a breast
     positions = {n: (float(where.uniform(0.35, 0.75)), float(where.uniform(-0.8, 0.8))) for n in range(1, 10)}
     lesions = [_lesion(r, positions[r.number], k, len(shot.rows)) for k, r in enumerate(shot.rows)]
-    picture = simulate_view(lesions, rng=rng, laterality=side, view=first.view, density=first.density or 2)
+    picture = simulate_view(lesions, rng=rng, laterality=first.side[0], view=first.view, density=first.density or 2)
     # Ten bits of grey in sixteen, as a digitiser of the time delivers: the noise below would only fill the disk.
     view = (np.rint(picture.pixels * 1023) * 64).astype(np.uint16)
-    files = 1
-    _write(work, first.view_case, seed, [("full mammogram images", view)], side, first.view)
+    _write(work, first, first.view_case, [("full mammogram images", view)], seed=seed, shown=first.view_case)
     for row, mask in zip(shot.rows, picture.masks, strict=True):
-        traps = {name for n, name in shot.traps if n == row.number}
+        trap = shot.trap if row is first else ""
         crop = view[_crop_box(mask)]
         roi = mask.astype(np.uint8) * np.uint8(255)
-        if MASK_RESIZED in traps:
+        if trap == MASK_RESIZED:
             smaller = (roi.shape[1] - 24, roi.shape[0] - 36)
             roi = np.asarray(Image.fromarray(roi).resize(smaller, Image.Resampling.NEAREST))
         pair = [("cropped images", crop), ("ROI mask images", roi)]
         if rng.random() < 0.5:  # in the collection, too, either may come first
             pair.reverse()
         case = row.region_case
-        shown = f"{case.split('_', 1)[1]}.dcm" if PREFIX_LOST in traps else case
-        _write(work, case, seed, pair, side, row.view, shown=shown)
-        files += 2
-    return files
+        shown = f"{case.split('_', 1)[1]}.dcm" if trap == PREFIX_LOST else case
+        _write(work, row, case, pair, seed=seed, shown=shown)
 
 
 def _lesion(row: DemoRow, position: tuple[float, float], k: int, n: int) -> Lesion:
@@ -90,11 +90,6 @@ def _lesion(row: DemoRow, position: tuple[float, float], k: int, n: int) -> Lesi
     side = position[1] if n == 1 else (-0.75, 0.75)[k]  # two in one view keep apart
     # A compound distribution is drawn by its last word; a missing one was not thought worth a word: a loose group.
     return Lesion(tokens, row.how.split("-")[-1] or "CLUSTERED", position[0], side)
-
-
-def make_seed(*parts: object) -> int:
-    """A seed that depends only on `parts`."""
-    return int(make_uid(*parts).rpartition(".")[2]) % 2**63
 
 
 def _crop_box(mask: np.ndarray) -> tuple[slice, slice]:
@@ -109,31 +104,24 @@ def _crop_box(mask: np.ndarray) -> tuple[slice, slice]:
 
 
 def _write(
-    work: Path,
-    case: str,
-    seed: int,
-    pictures: list[tuple[str, np.ndarray]],
-    laterality: str,
-    view: str,
-    *,
-    shown: str | None = None,
+    work: Path, row: DemoRow, case: str, pictures: list[tuple[str, np.ndarray]], *, seed: int, shown: str
 ) -> None:
-    """Write the files of one series. `shown` is the name on folder and PatientID where it is not `case`."""
+    """Write the files of one series of a row's breast. `shown` is the name on folder and PatientID, mostly `case`."""
     study, series = _uids(seed, case)
     folder = work / "CBIS-DDSM"
-    for name in (shown or case, study, series):  # one by one: a removed work folder must not come back
+    for name in (shown, study, series):  # one by one: a removed work folder must not come back
         folder = folder / name
         folder.mkdir()
     for number, (description, pixels) in enumerate(pictures, start=1):
         data = dicom_bytes(
             pixels,
-            case=shown or case,
-            description=description,
-            study=study,
-            series=series,
-            instance=make_uid(seed, case, number),
-            number=number,
-            laterality=laterality,
-            view=view,
+            PatientID=shown,
+            SeriesDescription=description,
+            StudyInstanceUID=study,
+            SeriesInstanceUID=series,
+            SOPInstanceUID=make_uid(seed, case, number),
+            InstanceNumber=number,
+            Laterality=row.side[0],
+            PatientOrientation=row.view,
         )
         (folder / f"1-{number}.dcm").write_bytes(data)

@@ -82,12 +82,10 @@ def _give_distribution(lesions: list[DrawnLesion], rng: np.random.Generator) -> 
     left = MISSING_DISTRIBUTION
     for i in order:
         if lesions[i].rows <= left:
-            lesions[i].how = "NA"
+            lesions[i].unplaced = True
             left -= lesions[i].rows
     for x in lesions:
-        if x.how:
-            x.how, x.unplaced = "", True
-        else:
+        if not x.unplaced:
             x.how = _draw_distribution(x.what, rng)
     regional = [x for x in lesions if x.how == "REGIONAL" and x.rows == 1]
     regional[0].how = "REGIONAL-REGIONAL"
@@ -172,37 +170,35 @@ def logit(p: np.ndarray) -> np.ndarray:
     return np.asarray(np.log(p / (1 - p)))
 
 
+# Grade, rows that get it (None: what is left of it), of which pathology; above 0 the more suspicious kinds come first.
+_GRADES: tuple[tuple[int, int | None, str, float], ...] = (
+    (5, 197, "MALIGNANT", 1.0),
+    (5, 2, "BENIGN", 1.0),
+    (2, 1, "MALIGNANT", 0.0),
+    (2, 500, "BENIGN_WITHOUT_CALLBACK", -0.5),
+    (2, None, "BENIGN", -2.0),
+    (3, 8, "MALIGNANT", 0.0),
+    (3, 85, "BENIGN", 0.0),
+    (3, None, "BENIGN_WITHOUT_CALLBACK", 0.0),
+    (0, 16, "MALIGNANT", 0.0),
+    (0, 20, "BENIGN_WITHOUT_CALLBACK", 0.0),
+    (0, None, "BENIGN", 0.0),
+)
+
+
 def _give_assessment(lesions: list[DrawnLesion], rng: np.random.Generator) -> None:
     """The radiologist's assessment: 5 is nearly always malignant, 2 nearly never; between them they could not tell."""
     left = dict(ASSESSMENT)
     graded: set[DrawnLesion] = set()
-
-    def take(grade: int, wanted: int, pool: list[DrawnLesion]) -> None:
-        for x in pool:
-            if wanted <= 0:
-                return
-            if x not in graded and x.rows <= wanted:
-                x.assessment = grade
-                graded.add(x)
-                wanted -= x.rows
-                left[grade] -= x.rows
-
-    def shuffled(pathology: str, lean: float = 0.0) -> list[DrawnLesion]:
+    for grade, rows, pathology, lean in _GRADES:
+        wanted = left[grade] if rows is None else rows
         pool = [x for x in lesions if x.pathology == pathology]
-        keys = [rng.random() - lean * _share_malignant(x.what) for x in pool]
-        return [pool[i] for i in np.argsort(keys)]
-
-    take(5, 197, shuffled("MALIGNANT", lean=1.0))
-    take(5, 2, shuffled("BENIGN", lean=1.0))
-    take(2, 1, [x for x in shuffled("MALIGNANT") if x.rows == 1])
-    take(2, 500, shuffled("BENIGN_WITHOUT_CALLBACK", lean=-0.5))
-    take(2, left[2], shuffled("BENIGN", lean=-2.0))
-    take(3, 8, shuffled("MALIGNANT"))
-    take(3, 85, shuffled("BENIGN"))
-    take(3, left[3], shuffled("BENIGN_WITHOUT_CALLBACK"))
-    take(0, 16, shuffled("MALIGNANT"))
-    take(0, 20, shuffled("BENIGN_WITHOUT_CALLBACK"))
-    take(0, left[0], shuffled("BENIGN"))
+        for i in np.argsort([rng.random() - lean * _share_malignant(x.what) for x in pool]):
+            if pool[i] not in graded and pool[i].rows <= wanted:
+                pool[i].assessment = grade
+                graded.add(pool[i])
+                wanted -= pool[i].rows
+                left[grade] -= pool[i].rows
 
 
 def _give_subtlety(lesions: list[DrawnLesion], rng: np.random.Generator) -> None:

@@ -118,7 +118,7 @@ def _fill(work: Path, wanted: dict[str, object], *, images: int, seed: int, jobs
 
 
 def _write_tables(folder: Path, rows: list[DemoRow], shots: list[Shot], seed: int) -> None:
-    alike = {(r.patient, r.side, r.view, n) for s in shots for r in s.rows[:1] for n, t in s.traps if t == SAME_FILE}
+    alike = {shot.rows[0].region_case for shot in shots if shot.trap == SAME_FILE}
     folder.mkdir()
     for kind, split in product(("calc", "mass"), ("train", "test")):
         text = csv_text([r for r in rows if (r.kind, r.split) == (kind, split)], kind, seed, alike)
