@@ -27,7 +27,7 @@ def of_micro(logits: np.ndarray, temperature: dict[str, float]) -> np.ndarray:
 @pytest.mark.parametrize("boast", [0.5, 1.0, 2.5])
 def test_the_temperature_undoes_how_much_a_network_boasts(boast: float) -> None:
     logits, targets = honest()
-    found = calibrate(logits * boast, targets, ["micro"]).temperature
+    found = calibrate(logits * boast, targets, ["micro"])[0]
     assert found["micro"] == pytest.approx(boast, rel=0.1)
     assert ece(targets[:, 0], of_micro(logits * boast, found)) < 0.03
 
@@ -43,15 +43,14 @@ def test_too_few_examples_choose_nothing() -> None:
     logits, targets = honest()
     targets[:] = 0
     targets[:9] = 1
-    found = calibrate(logits, targets, ["micro"])
-    assert found.temperature == {"micro": 1.0} and found.abstain == {}
+    assert calibrate(logits, targets, ["micro"]) == ({"micro": 1.0}, {})
 
 
 def test_outside_the_band_answers_are_wrong_at_most_as_often_as_stated() -> None:
     logits, targets = honest()
-    found = calibrate(logits, targets, ["micro"], error=0.1)
-    low, high = found.abstain["micro"]
-    p, y = of_micro(logits, found.temperature), targets[:, 0]
+    temperature, abstain = calibrate(logits, targets, ["micro"], error=0.1)
+    low, high = abstain["micro"]
+    p, y = of_micro(logits, temperature), targets[:, 0]
     assert 0 < low < 0.5 < high < 1
     assert (y[p < low] == 1).mean() <= 0.1 and (y[p > high] == 0).mean() <= 0.1
     # Narrowest: a band that is a little smaller on either side is wrong too often.
@@ -60,26 +59,26 @@ def test_outside_the_band_answers_are_wrong_at_most_as_often_as_stated() -> None
 
 def test_a_strict_error_widens_the_band_and_a_good_network_needs_none() -> None:
     logits, targets = honest()
-    strict, loose = (calibrate(logits, targets, ["micro"], error=e).abstain["micro"] for e in (0.05, 0.2))
+    strict, loose = (calibrate(logits, targets, ["micro"], error=e)[1]["micro"] for e in (0.05, 0.2))
     assert strict[0] < loose[0] <= 0.5 <= loose[1] < strict[1]
-    sure = calibrate((targets - 0.5) * 8, targets, ["micro"])
-    assert sure.abstain == {}
+    _, abstain = calibrate((targets - 0.5) * 8, targets, ["micro"])
+    assert abstain == {}
 
 
 def test_easy_answers_do_not_pay_for_wrong_ones_of_a_rare_label() -> None:
     """1000 right "no" beside 40 "yes" of which half are wrong: 2 % wrong in all, but no "yes" can be believed."""
     logits = np.concatenate([np.full(1000, -4.0), np.full(40, 2.0)])[:, None]
     targets = np.concatenate([np.zeros(1000), np.tile([0.0, 1.0], 20)])[:, None]
-    low, high = calibrate(logits, targets, ["vascular"], error=0.1).abstain["vascular"]
+    low, high = calibrate(logits, targets, ["vascular"], error=0.1)[1]["vascular"]
     assert low == 0.5 and high == 1.0
 
 
 def test_each_label_has_its_own() -> None:
     logits, targets = honest()
     both = np.concatenate([logits * 2, (targets - 0.5) * 8], axis=1)
-    found = calibrate(both, np.concatenate([targets, targets], axis=1), ["micro", "macro"])
-    assert found.temperature["micro"] == pytest.approx(2, rel=0.1)
-    assert list(found.abstain) == ["micro"]
+    temperature, abstain = calibrate(both, np.concatenate([targets, targets], axis=1), ["micro", "macro"])
+    assert temperature["micro"] == pytest.approx(2, rel=0.1)
+    assert list(abstain) == ["micro"]
 
 
 def test_no_answer_is_given_where_any_calcium_or_the_top_group_lies_in_its_band() -> None:

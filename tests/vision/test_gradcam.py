@@ -63,6 +63,13 @@ def test_a_heat_map_fits_its_picture_and_leaves_the_network_as_it_was(model, cro
     assert found.result.calcification == pytest.approx(plain.calcification, abs=1e-5)
 
 
+class LogitsOnly(torch.nn.Sequential):
+    """A network as the package wants it."""
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return super().forward(inputs).logits
+
+
 @pytest.mark.parametrize("target", ["calcification", "micro"])
 @pytest.mark.parametrize("layer", LAYERS)
 def test_the_map_is_that_of_pytorch_grad_cam(model, crop, layer, target):
@@ -72,7 +79,7 @@ def test_the_map_is_that_of_pytorch_grad_cam(model, crop, layer, target):
     network = build_network()
     network.load_state_dict(model.network.state_dict())
     block = {"stage 2": network.layer2, "stage 3": network.layer3, "stage 4": network.layer4}[layer][-1]
-    with package.GradCAM(model=network.eval(), target_layers=[block]) as cam:
+    with package.GradCAM(model=LogitsOnly(network.eval()), target_layers=[block]) as cam:
         theirs = cam(inputs, targets=[targets.ClassifierOutputTarget(model.card.labels.index(target))])[0]
     own = explain_crop(crop, spacing_mm=0.1, target=target, layer=layer, model=model).heat
     assert own.max() > 0.9, "else the comparison means nothing"

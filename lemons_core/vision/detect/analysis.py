@@ -10,11 +10,7 @@ from lemons_core.vision.detect.detector import detect
 from lemons_core.vision.detect.ood import ood_distance
 from lemons_core.vision.network.preprocess import MOST_PIXELS, normalise_image
 from lemons_core.vision.network.weights import Model, read_model
-from lemons_core.vision.record.findings import (
-    Analysis,
-    AnalysisOptions,
-    Refusal,
-)
+from lemons_core.vision.record.findings import Analysis, AnalysisOptions, Refusal
 
 
 def analyse_picture(

@@ -30,7 +30,7 @@ def predict_crop(pixels: np.ndarray, *, spacing_mm: float | None = None, model: 
 def classify(image: NormalisedImage, model: Model) -> CropResult:
     """The same for a crop that is normalised already."""
     with model.lock, torch.inference_mode():
-        return result_of(model.network(image.to_input())[0], model.card)
+        return result_of(model.network(image.to_input()).logits[0], model.card)
 
 
 def result_of(logits: Tensor, card: ModelCard) -> CropResult:

@@ -67,11 +67,7 @@ def detect(
     )
     candidates = find_candidates(image.values, logit_map, image.spacing_mm)[:MOST_DETECTIONS]
     windows = [_window(image, candidate, model.card.tile_px) for candidate in candidates]
-    logits = _read(
-        windows,
-        model,
-        lambda done: progress(0.6 + 0.4 * done / len(windows), f"{done} findings read"),
-    )
+    logits = _read(windows, model, lambda done: progress(0.6 + 0.4 * done / len(windows), f"{done} findings read"))
     # A crop was chosen by somebody; in a view the model chose the candidate itself, and errs more.
     platt = model.card.detection_platt if geometry.kind == "view" else (1.0, 0.0)
     detections = [
@@ -100,7 +96,7 @@ def _read(windows: list[np.ndarray], model: Model, progress: Callable[[int], Non
         for part in (same[start : start + BATCH] for start in range(0, len(same), BATCH)):
             inputs = torch.from_numpy(np.stack([windows[number] for number in part]))[:, None]
             with model.lock, torch.inference_mode():
-                logits = model.network(inputs.contiguous(memory_format=torch.channels_last))
+                logits = model.network(inputs.contiguous(memory_format=torch.channels_last)).logits
             found.update(zip(part, logits, strict=True))
             progress(len(found))
     return [found[number] for number in range(len(windows))]

@@ -32,6 +32,7 @@ LAYERS: dict[str, str] = {
 # On 42 simulated crops the peak of the map for "calcification" lay within 1 mm of calcium 42 times with stage 2,
 # 41 times with stage 3 and 29 times with stage 4.
 DEFAULT_LAYER = "stage 2"
+COPIES = 3  # with random weights, to compare a map with
 MARGIN_MM = 8.0  # around a detection: as far as the local normalisation looks
 
 Box = tuple[int, int, int, int]
@@ -109,27 +110,24 @@ def explain_detection(
 
 
 def randomisation_similarity(
-    pixels: np.ndarray, heat_map: HeatMap, *, model: Model | None = None, seed: int = 0, times: int = 3
+    pixels: np.ndarray, heat_map: HeatMap, *, model: Model | None = None, seed: int = 0
 ) -> float:
-    """Similarity of a map to those of copies of the model whose late layers have random weights.
+    """Similarity of a map to those of COPIES of the model whose late layers have random weights, their mean.
 
     Near 0: the map depends on what was learned. Near 1: it would be drawn without that too, from the picture's own
     edges, and explains nothing.
 
     pixels : (H, W) float32, 0-1, the image that the map explains
-    times : how many copies; the mean is returned
     Returns spearman correlation of the maps' cells, -1 to 1; 0 where a map is flat
 
     Source: Adebayo et al. 2018, "Sanity checks for saliency maps", arXiv:1810.03292.
     """
     model = model or read_model()
-    index, stage = _check(heat_map.target, heat_map.layer, model)
-    inputs = _inputs(pixels, heat_map.box, heat_map.spacing_mm, model)
     generator = torch.Generator().manual_seed(seed)
     with model.lock:
-        rest, features = _at_stage(model.network, inputs, stage)
+        rest, features, index = _cut(pixels, heat_map.box, heat_map.spacing_mm, heat_map.target, heat_map.layer, model)
         own = _cam(rest, features, index)[0]
-        others = [_cam(_randomised(rest, generator), features, index)[0] for _ in range(times)]
+        others = [_cam(_randomised(rest, generator), features, index)[0] for _ in range(COPIES)]
     return float(np.mean([_correlation(own, other) for other in others]))
 
 
@@ -153,27 +151,10 @@ def window_of(detection: Detection, shape: tuple[int, int], spacing_mm: float) -
 
 
 def _explain(pixels: np.ndarray, box: Box, spacing_mm: float, target: str, layer: str, model: Model) -> HeatMap:
-    index, stage = _check(target, layer, model)
-    inputs = _inputs(pixels, box, spacing_mm, model)
     with model.lock:  # one pass at a time: memory for one
-        cells, logits = _cam(*_at_stage(model.network, inputs, stage), index)
+        cells, logits = _cam(*_cut(pixels, box, spacing_mm, target, layer, model))
     heat = interpolate(cells[None, None], size=box[2:], mode="bilinear")[0, 0].numpy()
     return HeatMap(result_of(logits, model.card), heat, target, layer, box, spacing_mm)
-
-
-def _check(target: str, layer: str, model: Model) -> tuple[int, int]:
-    """Index of the label among the outputs, and number of the stage."""
-    if target not in model.card.labels:
-        raise ModelError(f"Unknown label '{target}'", todo=f"Known: {', '.join(model.card.labels)}.")
-    if layer not in LAYERS:
-        raise ModelError(f"Unknown layer '{layer}'", todo=f"Known: {', '.join(LAYERS)}.")
-    return model.card.labels.index(target), list(LAYERS).index(layer) + 2
-
-
-def _inputs(pixels: np.ndarray, box: Box, spacing_mm: float, model: Model) -> Tensor:
-    row, col, height, width = box
-    window = check_pixels(pixels[row : row + height, col : col + width])
-    return normalise_image(window, spacing_mm, model.card).to_input()
 
 
 class _Rest(nn.Module):
@@ -192,12 +173,21 @@ class _Rest(nn.Module):
 
 
 @torch.no_grad()
-def _at_stage(network: CalcificationNet, inputs: Tensor, stage: int) -> tuple[_Rest, Tensor]:
-    """The rest of the network after a stage, and the features that enter it."""
-    early = features = network.early(inputs)
+def _cut(
+    pixels: np.ndarray, box: Box, spacing_mm: float, target: str, layer: str, model: Model
+) -> tuple[_Rest, Tensor, int]:
+    """The rest of the network after a stage, the features that enter it, and the index of the label to explain."""
+    if target not in model.card.labels:
+        raise ModelError(f"Unknown label '{target}'", todo=f"Known: {', '.join(model.card.labels)}.")
+    if layer not in LAYERS:
+        raise ModelError(f"Unknown layer '{layer}'", todo=f"Known: {', '.join(LAYERS)}.")
+    row, col, height, width = box
+    window = check_pixels(pixels[row : row + height, col : col + width])
+    network, stage = model.network, list(LAYERS).index(layer) + 2
+    early = features = network.early(normalise_image(window, spacing_mm, model.card).to_input())
     for block in (network.layer3, network.layer4)[: stage - 2]:
         features = block(features)
-    return _Rest(network, stage, early), features
+    return _Rest(network, stage, early), features, model.card.labels.index(target)
 
 
 def _cam(rest: _Rest, features: Tensor, index: int) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,6 @@ Both are chosen on validation data, once, at the end of a training run, and go i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -15,20 +14,10 @@ FEWEST = 10  # a label with fewer tiles of either class says too little to choos
 COOLEST, WARMEST = 0.25, 4.0
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """What validation data say of a network's logits; both fields go into the card as they are.
-
-    temperature : label -> what its logit is divided by before the sigmoid
-    abstain : label -> [low, high], the band of calibrated probabilities without an answer; absent where none is needed
-    """
-
-    temperature: dict[str, float]
-    abstain: dict[str, list[float]]
-
-
-def calibrate(logits: np.ndarray, targets: np.ndarray, labels: Sequence[str], *, error: float = ERROR) -> Calibration:
-    """Temperature and abstain band of each label.
+def calibrate(
+    logits: np.ndarray, targets: np.ndarray, labels: Sequence[str], *, error: float = ERROR
+) -> tuple[dict[str, float], dict[str, list[float]]]:
+    """Temperature and abstain band of each label, as the card holds them; no band where none is needed.
 
     A label with fewer than 10 known examples of either class keeps temperature 1 and has no band.
 
@@ -48,7 +37,7 @@ def calibrate(logits: np.ndarray, targets: np.ndarray, labels: Sequence[str], *,
         band = _band(expit(z / temperature[label]), y, error)
         if band is not None:
             abstain[label] = band
-    return Calibration(temperature, abstain)
+    return temperature, abstain
 
 
 def _temperature(z: np.ndarray, y: np.ndarray) -> float:

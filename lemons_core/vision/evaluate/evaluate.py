@@ -154,8 +154,9 @@ def _by_lesion(
     averaged = []
     for views in lesions:
         at = [index_of[case] for case in views["case_id"]]
+        known = [tiles[index].malignant for index in at if tiles[index].malignant is not None]
         label = mapping.label(list(chain.from_iterable(views["morphology_tokens"])))
-        target = target_of(label.groups, labels=card.labels, malignant=_any_malignant([tiles[index] for index in at]))
+        target = target_of(label.groups, labels=card.labels, malignant=any(known) if known else None)
         patient = examples.patients[at[0]]
         averaged.append((examples.logits[at].mean(0), target.numpy(), patient, _single_index(label.single)))
     differences = {
@@ -164,11 +165,6 @@ def _by_lesion(
     }
     counts = {"n": len(lesions), "two_views": sum(len(views) > 1 for views in lesions), "views_differ": differences}
     return Examples(*(np.array(part) for part in zip(*averaged, strict=True))), counts
-
-
-def _any_malignant(tiles: list[Tile]) -> bool | None:
-    known = [tile.malignant for tile in tiles if tile.malignant is not None]
-    return any(known) if known else None
 
 
 def _counts(examples: Examples) -> dict[str, int]:

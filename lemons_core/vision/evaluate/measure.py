@@ -35,7 +35,7 @@ def predict_tiles(network: CalcificationNet, items: TileDataset, *, workers: int
     device = next(network.parameters()).device
     logits, targets = [], []
     for inputs, known, _ in DataLoader(items, 64, num_workers=workers):
-        logits.append(network(inputs.to(device, memory_format=torch.channels_last)).float().cpu())
+        logits.append(network(inputs.to(device, memory_format=torch.channels_last)).logits.float().cpu())
         targets.append(known)
     count = sum(map(len, targets))
     patients = [tile.patient_id for tile in items.tiles] if isinstance(items, StoredTiles) else range(count)
@@ -66,4 +66,4 @@ def logits_of(model: Model, normalised: np.ndarray) -> np.ndarray:
     """(labels,) of one normalised picture (H, W), whatever its size."""
     inputs = torch.from_numpy(normalised.astype(np.float32))[None, None]
     with model.lock:
-        return model.network(inputs.to(memory_format=torch.channels_last))[0].numpy()
+        return model.network(inputs.to(memory_format=torch.channels_last)).logits[0].numpy()

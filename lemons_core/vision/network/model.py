@@ -40,15 +40,21 @@ class CalcificationNet(nn.Module):
     the map after the second stage (stride 8, 0.8 mm a cell), which alone is enough to search a whole view, and the last
     stage (stride 32) tells its kind from what lies around. Each label is the mean of both opinions.
 
-    Input (B, 1, H, W) float32, locally normalised; output (B, labels) logits. Labels are "calcification", the four
-    groups and, for a model trained with pathology, "malignancy".
+    Input (B, 1, H, W) float32, locally normalised. Labels are "calcification", the four groups and, for a model trained
+    with pathology, "malignancy".
+
+    state : of torchvision's network, to start from; None for random weights
     """
 
-    def __init__(self, labels: Sequence[str] = LABELS) -> None:
+    def __init__(self, labels: Sequence[str] = LABELS, *, state: dict[str, Tensor] | None = None) -> None:
         super().__init__()
         trunk = resnet34(weights=None)
-        trunk.conv1 = nn.Conv2d(1, 64, kernel_size=7, stride=2, padding=3, bias=False)
-        self.stem = nn.Sequential(trunk.conv1, trunk.bn1, trunk.relu, trunk.maxpool)
+        grey = nn.Conv2d(1, 64, kernel_size=7, stride=2, padding=3, bias=False)
+        if state:
+            trunk.load_state_dict(state)
+            # One grey channel sees what three equal colour channels would.
+            grey.weight.data = trunk.conv1.weight.data.sum(1, keepdim=True)
+        self.stem = nn.Sequential(grey, trunk.bn1, trunk.relu, trunk.maxpool)
         self.layer1, self.layer2, self.layer3, self.layer4 = trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4
         self.spots = nn.Conv2d(128, 1 + len(GROUPS), kernel_size=1)
         self.head = nn.Conv2d(512, len(labels), kernel_size=1)
@@ -61,14 +67,10 @@ class CalcificationNet(nn.Module):
         """(B, labels, H/32, W/32) logits, one for each place, from early features."""
         return self.head(self.layer4(self.layer3(features)))
 
-    def read(self, inputs: Tensor) -> NetworkOutput:
-        """Logits of the picture and the map of places."""
+    def forward(self, inputs: Tensor) -> NetworkOutput:
         features = self.early(inputs)
         spots = self.spots(features)
         return NetworkOutput(fuse_logits(self.late(features), spots), spots)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        return self.read(inputs).logits
 
 
 def fuse_logits(late: Tensor, spots: Tensor) -> Tensor:
@@ -91,20 +93,7 @@ def pool(scores: Tensor) -> Tensor:
 
 def build_network(labels: Sequence[str] = LABELS, *, init: str = "scratch") -> CalcificationNet:
     """A fresh network; `init="imagenet"` starts from torchvision's weights where they can be fetched."""
-    network = CalcificationNet(labels)
-    if init == "imagenet":
-        state = _imagenet_state()
-        if state:
-            # One grey channel sees what three equal colour channels would.
-            state["conv1.weight"] = state["conv1.weight"].sum(1, keepdim=True)
-            stem = {"conv1": "stem.0", "bn1": "stem.1"}
-            renamed = {
-                ".".join([stem.get(k.split(".")[0], k.split(".")[0]), *k.split(".")[1:]]): v for k, v in state.items()
-            }
-            own = {key: value for key, value in renamed.items() if not key.startswith("fc.")}
-            missing, unexpected = network.load_state_dict(own, strict=False)
-            assert all(key.startswith(("head.", "spots.")) for key in missing) and not unexpected
-    return network
+    return CalcificationNet(labels, state=_imagenet_state() if init == "imagenet" else None)
 
 
 def _imagenet_state() -> dict[str, Tensor] | None:

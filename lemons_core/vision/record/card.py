@@ -65,14 +65,11 @@ def read_card(directory: Path) -> ModelCard:
         raise ModelError("There is no model card", where=str(path), todo=todo) from error
     except ValueError as error:
         raise ModelError("The model card is damaged", where=str(path), todo=todo) from error
-    if isinstance(raw, dict):
-        raw = _renamed(raw)
-        if isinstance(raw.get("training"), dict):
-            raw["training"] = _renamed(raw["training"])
-    known = {entry.name for entry in fields(ModelCard)}
-    if not isinstance(raw, dict) or set(raw) != known:
-        odd = sorted(set(raw) ^ known) if isinstance(raw, dict) else ["everything"]
+    raw = _renamed(raw) if isinstance(raw, dict) else {}
+    if odd := sorted(set(raw) ^ {entry.name for entry in fields(ModelCard)}):
         raise ModelError(f"The model card does not fit this version: {', '.join(odd)}", where=str(path), todo=todo)
+    if isinstance(raw["training"], dict):
+        raw["training"] = _renamed(raw["training"])
     raw |= {key: tuple(value) for key, value in raw.items() if isinstance(value, list)}
     return ModelCard(**raw)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
+from operator import call
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +72,8 @@ def cut_tiles(
     }
     for name, part in views:
         tasks[f"view {name}"] = partial(_cut_normal, part.to_dict("records"), store, card, patches, seed)
-    tiles, failed = run_in_order(_call, tasks, jobs=jobs, what="tiles", progress=progress)
+    tiles, failed = run_in_order(call, tasks, jobs=jobs, what="tiles", progress=progress)
     return list(chain.from_iterable(tiles)), failed
-
-
-def _call(task: Callable[[], list[Tile]]) -> list[Tile]:
-    return task()
 
 
 def _cut_crop(row: dict[str, Any], store: Path, card: ModelCard) -> list[Tile]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import distributed
@@ -38,10 +38,9 @@ class ProcessGroup:
         """What the main process has, for all; they wait for it."""
         if self.size == 1:
             return value
-        box: list[Any] = [value]
+        box = [value]
         distributed.broadcast_object_list(box, src=0)
-        result: Value = box[0]
-        return result
+        return box[0]
 
     def wait(self) -> None:
         """Until all have come here."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import AdamW
 
-from lemons_core.vision.network.model import CalcificationNet, NetworkOutput
+from lemons_core.vision.network.model import CalcificationNet
 from lemons_core.vision.record.recipe import Recipe
 from lemons_core.vision.tiles.data import TileExample
 from lemons_core.vision.train.ddp import ProcessGroup
@@ -38,15 +38,14 @@ class Learner:
         self.positive = positive.to(group.device)
         self.average: CalcificationNet = deepcopy(network).requires_grad_(False)
         self.optimiser = AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
-        self.forward_all: nn.Module = _WholeOutput(network)
-        if group.size > 1:
-            self.forward_all = DistributedDataParallel(self.forward_all)
+        self.parallel = DistributedDataParallel(network) if group.size > 1 else None
 
     def step(self, parts: Sequence[TileExample], done: int) -> Tensor:
         """Learn from the parts of one batch; `done` steps lie behind. Returns the mean loss, a scalar."""
         total = torch.zeros((), device=self.device)
         for number, part in enumerate(parts, start=1):
-            with self._alone() if number < len(parts) else nullcontext():
+            # Several processes compare their gradients once a step, after its last part.
+            with self.parallel.no_sync() if self.parallel and number < len(parts) else nullcontext():
                 loss = self._loss(part) / len(parts)
                 loss.backward()
             total += loss.detach()
@@ -71,23 +70,8 @@ class Learner:
         inputs = inputs.to(self.device, memory_format=torch.channels_last, non_blocking=True)
         # bfloat16 needs no loss scaling; with channels last it halves the time of a step on CPU as well.
         with torch.autocast(self.device.type, torch.bfloat16):
-            output = self.forward_all(inputs)
+            output = (self.parallel or self.network)(inputs)
         return loss_of(output, targets.to(self.device), spots.to(self.device), self.positive)
-
-    def _alone(self) -> Any:
-        """Several processes compare their gradients once a step, after its last part."""
-        return self.forward_all.no_sync() if isinstance(self.forward_all, DistributedDataParallel) else nullcontext()
-
-
-class _WholeOutput(nn.Module):
-    """A network whose call gives the whole output, as DistributedDataParallel needs it."""
-
-    def __init__(self, network: CalcificationNet) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, inputs: Tensor) -> NetworkOutput:
-        return self.network.read(inputs)
 
 
 def one_cycle(done: float) -> float:

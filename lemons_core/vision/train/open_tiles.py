@@ -18,21 +18,8 @@ from lemons_core.vision.network.model import LABELS
 from lemons_core.vision.record.card import MALIGNANCY, ModelCard
 from lemons_core.vision.record.recipe import Recipe
 from lemons_core.vision.tiles.backgrounds import Background, read_backgrounds, split_backgrounds
-from lemons_core.vision.tiles.constants import (
-    BACKGROUND_LIMIT,
-    EMPTY_CARD,
-    HELD_OUT,
-    MALIGNANCY_LIMIT,
-    NO_MALIGNANCY,
-    PATCHES,
-    REAL_LIMITS,
-    REAL_TILE_PX,
-    RESEARCH,
-    SIMULATED,
-    SIMULATED_LIMITS,
-    SIMULATED_SOURCE,
-)
-from lemons_core.vision.tiles.crops import Tile, cut_tiles
+from lemons_core.vision.tiles.constants import EMPTY_CARD, SIMULATED, SIMULATED_SOURCE
+from lemons_core.vision.tiles.crops import cut_tiles
 from lemons_core.vision.tiles.data import (
     MixedTiles,
     SimulatedTiles,
@@ -46,6 +33,27 @@ from lemons_core.vision.train.ddp import ProcessGroup
 Result = TypeVar("Result")
 Backgrounds = tuple[Sequence[Background], Sequence[Background], Sequence[Background]]
 log = logging.getLogger(__name__)
+
+HELD_OUT = 2000  # simulated tiles to measure on
+REAL_TILE_PX = 192  # real crops are up to several centimetres wide
+PATCHES = 3  # of normal tissue from each view: the hard negatives are there
+
+RESEARCH = "Research and education only, not a medical device."
+NO_MALIGNANCY = "Says nothing about benign or malignant."
+SIMULATED_LIMITS = (
+    "Trained on simulated calcifications only; its figures on real mammograms are unknown.",
+    "Made for film; the scores of places in a whole view are calibrated on simulated views.",
+    NO_MALIGNANCY,
+    RESEARCH,
+)
+BACKGROUND_LIMIT = (
+    "Trained on simulated calcifications in a few normal mammograms; its figures on real lesions are unknown."
+)
+REAL_LIMITS = (
+    "Trained on digitised film of one collection from the 1990s; digital mammograms look different.",
+    "Made for crops around a finding, a few centimetres wide.",
+)
+MALIGNANCY_LIMIT = "Malignancy was learned from case-enriched data: its probability is no risk of a person."
 
 
 @dataclass(frozen=True)
@@ -125,11 +133,9 @@ def _collection(
     tiles, failed = _once_a_machine(group, lambda: cut_tiles(
         rows, out / "tiles", card, patches=PATCHES, seed=recipe.seed, jobs=_cores(), progress=progress
     ))  # fmt: skip
-    sides: dict[bool, list[Tile]] = {True: [], False: []}
     held_patients = set(held_rows["patient_id"])
-    for tile in tiles:
-        sides[tile.patient_id in held_patients].append(tile)
-    train_tiles, valid_tiles = sides[False], sides[True]
+    train_tiles = [tile for tile in tiles if tile.patient_id not in held_patients]
+    valid_tiles = [tile for tile in tiles if tile.patient_id in held_patients]
     if not train_tiles or not valid_tiles:
         raise DataError("No crop could be read", where=str(collection.root), todo=failed[0] if failed else "")
     crops = sum(bool(tile.groups) for tile in train_tiles)

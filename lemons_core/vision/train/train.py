@@ -22,7 +22,7 @@ from lemons_core.vision.network.model import CalcificationNet, build_network
 from lemons_core.vision.network.weights import read_model, write_model
 from lemons_core.vision.record.card import ModelCard, read_card, write_card
 from lemons_core.vision.record.recipe import Recipe
-from lemons_core.vision.tiles.data import TileDataset, TileExample
+from lemons_core.vision.tiles.data import TileExample
 from lemons_core.vision.train.batches import Batches, count_workers, keep_in_memory, open_loader
 from lemons_core.vision.train.checkpoint import RunFolder, StopRequest, TrainState
 from lemons_core.vision.train.ddp import ProcessGroup, join_process_group
@@ -72,7 +72,6 @@ def train(
 class _Training:
     """What the stages of a run share.
 
-    card : of the model to be, without weights and figures
     loader : this process's parts of the steps that `batches` lists
     state : how far it is
     """
@@ -82,12 +81,9 @@ class _Training:
     group: ProcessGroup
     progress: Progress
     tiles: Tiles
-    card: ModelCard
     learner: Learner
     batches: Batches
     loader: DataLoader[TileExample]
-    validation: TileDataset
-    workers: int
     state: TrainState
 
 
@@ -107,21 +103,13 @@ def _prepare(data: str | Path, run: RunFolder, recipe: Recipe, group: ProcessGro
         learner.load(checkpoint)
         start = run.record.get("started_from", start)
     run.note(started_from=start)
-    workers = count_workers(recipe, group)
-    return _Training(
-        run=run,
-        recipe=recipe,
-        group=group,
-        progress=progress,
-        tiles=tiles,
+    loader = open_loader(tiles.training, batches, count_workers(recipe, group))
+    tiles = replace(
+        tiles,
         card=replace(tiles.card, training=tiles.card.training | {"started_from": start, "recipe": recipe.facts}),
-        learner=learner,
-        batches=batches,
-        loader=open_loader(tiles.training, batches, workers),
-        validation=keep_in_memory(tiles.validation, workers=workers) if group.is_main else tiles.validation,
-        workers=workers,
-        state=state,
+        validation=keep_in_memory(tiles.validation, workers=loader.num_workers) if group.is_main else tiles.validation,
     )
+    return _Training(run, recipe, group, progress, tiles, learner, batches, loader, state)
 
 
 def _train_epoch(training: _Training, stop: StopRequest) -> bool:
@@ -148,16 +136,16 @@ def _train_epoch(training: _Training, stop: StopRequest) -> bool:
 def _end_epoch(training: _Training) -> None:
     """Measure the epoch, keep the model when it is the best so far, write history and checkpoint."""
     run, recipe, group, before = training.run, training.recipe, training.group, training.state
-    average, card, steps = training.learner.average, training.card, training.batches.steps
+    average, tiles, steps = training.learner.average, training.tiles, training.batches.steps
     figures: dict[str, Any] = {}
     if group.is_main:
-        figures = figures_of(predict_tiles(average, training.validation, workers=training.workers), card)
+        figures = figures_of(predict_tiles(average, tiles.validation, workers=training.loader.num_workers), tiles.card)
     score = group.share(_macro(figures) if group.is_main else 0.0)
     state = TrainState(before.epoch + 1, best=before.best, best_epoch=before.best_epoch)
     if score > state.best:
         state.best, state.best_epoch = score, state.epoch
         if group.is_main:
-            _write_best(run.folder, average, card, figures, state.epoch)
+            _write_best(run.folder, average, tiles.card, figures, state.epoch)
     loss = before.loss / steps
     run.add_epoch(
         {
@@ -226,12 +214,12 @@ def _write_best(folder: Path, network: CalcificationNet, card: ModelCard, figure
 
 def _finish(training: _Training) -> None:
     """What is known only at the end: calibration, abstain band, held-out figures, and what typical tiles look like."""
-    run, recipe, tiles, workers = training.run, training.recipe, training.tiles, training.workers
+    run, recipe, tiles, workers = training.run, training.recipe, training.tiles, training.loader.num_workers
     network = read_model(run.folder).network
-    validation = predict_tiles(network, training.validation, workers=workers)
+    validation = predict_tiles(network, tiles.validation, workers=workers)
     card = read_card(run.folder)
-    found = calibrate(validation.logits, validation.targets, card.labels)
-    card = replace(card, temperature=found.temperature, abstain=found.abstain)
+    temperature, abstain = calibrate(validation.logits, validation.targets, card.labels)
+    card = replace(card, temperature=temperature, abstain=abstain)
     measured = {"validation": figures_of(validation, card)}
     if tiles.held_out is not None:
         measured["held_out"] = figures_of(predict_tiles(network, tiles.held_out, workers=workers), card)
