@@ -4,7 +4,6 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -38,9 +37,8 @@ def write_array(path: Path, values: "np.ndarray") -> None:
     """Write one array as .npy, whole or not at all."""
     import numpy as np  # here: who only writes bytes need not wait for it
 
-    file = BytesIO()
-    np.save(file, values)
-    write_atomic(path, file.getvalue())
+    with atomic_path(path) as part, part.open("wb") as file:
+        np.save(file, values)
 
 
 def sha256_of(path: Path) -> str:

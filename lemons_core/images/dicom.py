@@ -32,7 +32,7 @@ from lemons_core.images.header import (
     syntax_label,
     text,
 )
-from lemons_core.images.picture import LOSSY, NO_SPACING, Picture, check_size, decoding, warn_if_flat
+from lemons_core.images.picture import LOSSY, Picture, build_picture, check_size, decoding
 
 GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
@@ -74,19 +74,16 @@ def read_dicom(data: bytes, where: str, max_pixels: int) -> Picture:
         warnings.append(f"The modality is {header['modality']}, not mammography (MG).")
     if syntax in _LOSSY or text(ds, "LossyImageCompression") == "01":
         warnings.append(LOSSY)
-    if spacing is None:
-        warnings.append(NO_SPACING)
-    warn_if_flat(pixels, warnings)
-    return Picture(
-        pixels=pixels,
+    return build_picture(
+        pixels,
+        notes,
+        warnings,
         spacing_mm=spacing,
         spacing_source=source,
         laterality=laterality,
         view=view,
         format=f"DICOM ({header['transfer syntax']})",
         header=header,
-        notes=tuple(notes),
-        warnings=tuple(warnings),
     )
 
 

@@ -1,13 +1,12 @@
 """Pixels for people: a display window, and a heat map laid over the grey image."""
 
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from plotly.colors import sample_colorscale
 
-from lemons_core.base.io import write_atomic
+from lemons_core.base.io import atomic_path
 
 # Viridis: reads the same to colour-blind eyes, and its order survives a grey print.
 COLOUR_SCALE = "Viridis"
@@ -62,6 +61,5 @@ def blend_within(
 
 def write_heatmap(path: Path, pixels: np.ndarray, heat: np.ndarray) -> None:
     """Write image and heat map as one RGB PNG, whole or not at all."""
-    file = BytesIO()
-    Image.fromarray(blend(to_grey8(pixels), heat)).save(file, "PNG")
-    write_atomic(path, file.getvalue())
+    with atomic_path(path) as part:
+        Image.fromarray(blend(to_grey8(pixels), heat)).save(part, "PNG")

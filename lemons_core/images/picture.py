@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -95,9 +96,13 @@ def check_size(width: int, height: int, frames: int, where: str, max_pixels: int
         )
 
 
-def warn_if_flat(pixels: np.ndarray, warnings: list[str]) -> None:
+def build_picture(pixels: np.ndarray, notes: list[str], warnings: list[str], **facts: Any) -> Picture:
+    """A picture, with the warnings that no format spares it; `facts` are the other fields of FileFacts."""
+    if facts["spacing_mm"] is None:
+        warnings.append(NO_SPACING)
     if pixels.min() == pixels.max():
         warnings.append("All pixels have the same value: nothing can be seen.")
+    return Picture(pixels=pixels, notes=tuple(notes), warnings=tuple(warnings), **facts)
 
 
 # What pydicom, its decoders and Pillow raise for damaged files, by name, so that an error of our own kind or an

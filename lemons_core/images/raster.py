@@ -12,7 +12,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from lemons_core.base.io import atomic_path
 from lemons_core.images.grey import grey_from_rgb
-from lemons_core.images.picture import LOSSY, NO_SPACING, TURNED, Picture, check_size, decoding, warn_if_flat
+from lemons_core.images.picture import LOSSY, TURNED, Picture, build_picture, check_size, decoding
 
 # The plugins are called directly, not through Image.open: its guard against bombs is a global limit of the process,
 # ours is an argument, and no other format can slip in.
@@ -50,20 +50,17 @@ def read_raster(data: bytes, kind: str, where: str, max_pixels: int) -> Picture:
         notes.append(TURNED)
     if kind == "JPEG":
         warnings.append(LOSSY)
-    if spacing is None:
-        warnings.append(NO_SPACING)
-    warn_if_flat(pixels, warnings)
     source = {"PNG": "PNG pHYs", "JPEG": "JPEG density", "TIFF": "TIFF resolution"}[kind]
-    return Picture(
-        pixels=pixels,
+    return build_picture(
+        pixels,
+        notes,
+        warnings,
         spacing_mm=spacing,
         spacing_source=source if spacing is not None else "unknown",
         laterality=None,
         view=None,
         format=f"{kind} {bits} bit",
         header=header,
-        notes=tuple(notes),
-        warnings=tuple(warnings),
     )
 
 

@@ -35,9 +35,6 @@ class GroupMapping:
 
     rules: tuple[Rule, ...]
 
-    def __getitem__(self, token: str) -> Rule:
-        return next(rule for rule in self.rules if rule.token == token)
-
     def label(self, tokens: Sequence[str]) -> "Label":
         """Groups and single label of one abnormality; no tokens give an empty label."""
         hits = tuple(rule for rule in self.rules if rule.token in tokens)

@@ -8,7 +8,7 @@ drawing whole patients: two views of one lesion are not two independent facts.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ import pandas as pd
 from lemons_core.base.errors import DataError
 
 _Z95 = 1.959963984540054  # standard normal quantile of a two-sided 95 % interval
+Patients: TypeAlias = Sequence[str] | np.ndarray | pd.Series  # (N,), whose row each is
 _CHUNK = 4_000_000  # cells of one bootstrap table: 32 MB, whatever the number of patients or scores
 
 
@@ -155,16 +156,16 @@ def thresholds(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
 def score(
     labels: np.ndarray,
     probabilities: np.ndarray,
-    patients: Sequence[str] | np.ndarray | pd.Series,
+    patients: Patients,
     *,
     threshold: float = 0.5,
-    replicates: int = 1000,
-    seed: int = 0,
+    **draws: int,
 ) -> Scores:
     """Every figure of one set of predictions.
 
-    patients : (N,) whose row it is; whole patients are drawn with replacement
+    patients : whose row it is; whole patients are drawn with replacement
     threshold : probability from which a row is called positive
+    draws : replicates and seed of `draw_patients`
     Raises DataError: no rows, lengths differ, labels other than 0 and 1, probabilities outside 0-1
     """
     labels, probabilities = _checked(labels, probabilities)
@@ -172,9 +173,7 @@ def score(
     if len(codes) != len(labels) or (codes < 0).any():
         raise DataError("Every prediction needs a patient", where=f"{len(labels)} predictions")
     people = int(codes.max()) + 1
-    low, high = quantiles(
-        replicate(labels, probabilities, codes, people=people, threshold=threshold, replicates=replicates, seed=seed)
-    )
+    low, high = quantiles(replicate(labels, probabilities, codes, people=people, threshold=threshold, **draws))
     positive, negative = _by_score(labels, probabilities)
     values = _figures(positive[None], negative[None], probabilities, threshold)[0]
     names = ("auc", "average_precision", "accuracy", "sensitivity", "specificity")
@@ -206,7 +205,7 @@ def _by_score(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray
     return np.bincount(level_of, weights=labels), np.bincount(level_of, weights=1 - labels)
 
 
-def draw_patients(people: int, *, replicates: int, seed: int, width: int = 1) -> Iterator[np.ndarray]:
+def draw_patients(people: int, *, width: int, replicates: int = 1000, seed: int = 0) -> Iterator[np.ndarray]:
     """How often each patient is drawn in each bootstrap replicate: (B, people) float, some replicates at a time.
 
     width : cells that each patient's row of figures will take, so that memory stays bounded
@@ -220,14 +219,7 @@ def draw_patients(people: int, *, replicates: int, seed: int, width: int = 1) ->
 
 
 def replicate(
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    codes: np.ndarray,
-    *,
-    people: int,
-    threshold: float = 0.5,
-    replicates: int = 1000,
-    seed: int = 0,
+    labels: np.ndarray, probabilities: np.ndarray, codes: np.ndarray, *, people: int, threshold: float, **draws: int
 ) -> np.ndarray:
     """AUC, average precision, accuracy, sensitivity, specificity of bootstrap draws, (replicates, 5).
 
@@ -242,7 +234,7 @@ def replicate(
     shape = (people, len(levels))
     positive = csr_array((labels, (codes, level_of)), shape=shape).T.tocsr()
     negative = csr_array((1 - labels, (codes, level_of)), shape=shape).T.tocsr()
-    drawn = draw_patients(people, replicates=replicates, seed=seed, width=len(levels))
+    drawn = draw_patients(people, width=len(levels), **draws)
     return np.concatenate(
         [_figures((positive @ times.T).T, (negative @ times.T).T, levels, threshold) for times in drawn]
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
+from scipy.spatial import KDTree
 
 from lemons_core.metrics.binary import Estimate, score, share
 
@@ -80,12 +80,11 @@ def lesion_of(region: BoxLike, masks: Sequence[np.ndarray], *, spacing_mm: float
 
     masks : one (H, W) bool a lesion, the outline
     """
-    middle = np.array([[region.row + region.height / 2, region.col + region.width / 2]])
+    middle = [[region.row + region.height / 2, region.col + region.width / 2]]
+    points = np.concatenate([middle, np.asarray(region.speck_coords).reshape(-1, 2)])
     shares = []
     for mask in masks:
-        near = _near(
-            mask, np.concatenate([middle, np.asarray(region.speck_coords).reshape(-1, 2)]), MARGIN_MM / spacing_mm
-        )
+        near = _near(mask, points, MARGIN_MM / spacing_mm)
         specks = near[1:].mean() if len(near) > 1 else 0.0
         shares.append(max(specks, 0.5 if near[0] else 0.0))
     best = int(np.argmax(shares)) if shares else -1
@@ -94,19 +93,11 @@ def lesion_of(region: BoxLike, masks: Sequence[np.ndarray], *, spacing_mm: float
 
 def _near(mask: np.ndarray, points: np.ndarray, margin_px: float) -> np.ndarray:
     """(N,) bool, which of the points (N, 2) lie in the mask or at most so many pixels off it."""
-    rows, cols = np.nonzero(mask)
-    if not len(rows):
+    inside = np.argwhere(mask)
+    if not len(inside):
         return np.zeros(len(points), bool)
-    # Only the surroundings of the outline are measured: a whole view has ten million pixels.
-    pad = int(np.ceil(margin_px)) + 1
-    low, high = np.array([rows.min(), cols.min()]) - pad, np.array([rows.max(), cols.max()]) + pad + 1
-    window = np.pad(mask[rows.min() : rows.max() + 1, cols.min() : cols.max() + 1], pad)
-    off = distance_transform_edt(~window)
-    at = np.rint(points).astype(int)
-    inside = ((at >= low) & (at < high)).all(1)
-    near = np.zeros(len(points), bool)
-    near[inside] = off[tuple((at[inside] - low).T)] <= margin_px
-    return near
+    distance, _ = KDTree(inside).query(np.rint(points))
+    return distance <= margin_px
 
 
 def free_response(views: Sequence[MarkedView], *, false_per_view: Sequence[float] = (1, 2)) -> list[OperatingPoint]:

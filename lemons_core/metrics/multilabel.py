@@ -9,6 +9,7 @@ import pandas as pd
 
 from lemons_core.metrics.binary import (
     Estimate,
+    Patients,
     Scores,
     auc,
     average_precision,
@@ -62,7 +63,7 @@ class AbstainScores:
 def score_labels(
     labels: np.ndarray,
     probabilities: np.ndarray,
-    patients: Sequence[str] | np.ndarray | pd.Series,
+    patients: Patients,
     names: Sequence[str],
     **options: float,
 ) -> dict[str, Scores]:
@@ -84,14 +85,13 @@ def score_labels(
 def average_labels(
     labels: np.ndarray,
     probabilities: np.ndarray,
-    patients: Sequence[str] | np.ndarray | pd.Series,
-    *,
-    replicates: int = 1000,
-    seed: int = 0,
+    patients: Patients,
+    **draws: int,
 ) -> dict[str, dict[str, Estimate | None]]:
     """AUC and average precision over all labels, with intervals by bootstrap over patients.
 
     labels, probabilities : (N, L) as for `score_labels`
+    draws : replicates and seed of `draw_patients`
     Returns macro_average : the mean of the labels' figures; a label of one class only takes no part
     micro_average : the figure of all cells together, as if they were one label
     """
@@ -101,15 +101,13 @@ def average_labels(
     mixed = np.flatnonzero((labels == 1).any(0) & (labels == 0).any(0))
     columns = [(labels[known[:, k], k], probabilities[known[:, k], k], codes[known[:, k]]) for k in mixed]
     everything = (labels[known], probabilities[known], np.broadcast_to(codes[:, None], labels.shape)[known])
-    options = {"replicates": replicates, "seed": seed}
 
     def figures(parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> dict[str, Estimate | None]:
         if not parts:
             return {"auc": None, "average_precision": None}
         # The same seed draws the same patients for every label.
-        low, high = quantiles(
-            np.mean([replicate(y, p, who, people=len(names), **options)[:, :2] for y, p, who in parts], axis=0)
-        )
+        drawn = [replicate(y, p, who, people=len(names), threshold=0.5, **draws)[:, :2] for y, p, who in parts]
+        low, high = quantiles(np.mean(drawn, axis=0))
         value = np.mean([[auc(y, p), average_precision(y, p)] for y, p, _ in parts], axis=0)
         return {name: estimate(value[k], low[k], high[k]) for k, name in enumerate(("auc", "average_precision"))}
 
@@ -119,21 +117,20 @@ def average_labels(
 def score_single(
     reference: np.ndarray,
     found: np.ndarray,
-    patients: Sequence[str] | np.ndarray | pd.Series,
+    patients: Patients,
     classes: Sequence[str],
-    *,
-    replicates: int = 1000,
-    seed: int = 0,
+    **draws: int,
 ) -> SingleLabelScores:
     """The task of one class a row: how often the class found is that of the reference label.
 
     reference, found : (N,) indices into `classes`; N is 1 or more
+    draws : replicates and seed of `draw_patients`
     """
     k = len(classes)
     codes, names = pd.factorize(np.asarray(patients, dtype=object))
     cells = np.zeros((len(names), k * k))
     np.add.at(cells, (codes, np.asarray(reference) * k + np.asarray(found)), 1)
-    drawn = draw_patients(len(names), replicates=replicates, seed=seed, width=k * k)
+    drawn = draw_patients(len(names), width=k * k, **draws)
     low, high = quantiles(np.concatenate([_of_confusion((times @ cells).reshape(-1, k, k)) for times in drawn]))
     confusion = cells.sum(0).reshape(k, k).astype(int)
     return SingleLabelScores(

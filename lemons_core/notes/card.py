@@ -46,9 +46,7 @@ class NoteCard:
 
 
 FIELDS = tuple(field.name for field in fields(NoteCard))
-_KINDS = {
-    "seed": int, "trained_on": str, "simulated": bool, "rows": int, "patients": int, "malignant": int, "created": str,
-}  # fmt: skip
+_PLAIN = {field.name: field.type for field in fields(NoteCard) if field.type in (bool, int, str)}
 
 
 def build_card(raw: dict[str, Any]) -> NoteCard:
@@ -56,7 +54,7 @@ def build_card(raw: dict[str, Any]) -> NoteCard:
 
     Raises KeyError, TypeError, ValueError : a value is missing, unknown, or of another kind
     """
-    odd = [name for name, kind in _KINDS.items() if type(raw[name]) is not kind]
+    odd = [name for name, kind in _PLAIN.items() if type(raw[name]) is not kind]
     if odd or raw["features"] not in FEATURE_SETS or set(raw["settings"]) != set(asdict(Hyperparameters())):
         raise ValueError(f"unknown values in the card: {', '.join(odd or ('features or settings',))}")
     return NoteCard(

@@ -75,11 +75,8 @@ def _figures(
     for features in FEATURE_SETS:
         figures = []
         for turn, pairs in enumerate(rounds):
-            p = sigmoid(
-                cross_margins(
-                    notes, labels, pairs, kind="xgboost", features=features, settings=settings, seed=seed + turn
-                )
-            )
+            fit: dict[str, Any] = {"features": features, "settings": settings, "seed": seed + turn}
+            p = sigmoid(cross_margins(notes, labels, pairs, kind="xgboost", **fit))
             loss = -np.mean(labels * np.log(p) + (1 - labels) * np.log(1 - p))
             figures.append((auc(labels, p), loss, np.mean((p >= 0.5) == labels)))
         for name, value in zip(("auc", "log_loss", "accuracy"), np.mean(figures, axis=0), strict=True):

@@ -184,18 +184,13 @@ class Vectoriser:
 
 
 def fit_vectoriser(
-    notes: Sequence[Note],
-    *,
-    features: Features,
-    grades: Literal["number", "word"] = "number",
-    ngrams: int = 1,
-    min_count: int = 5,
+    notes: Sequence[Note], *, features: Features, grades: Literal["number", "word"] = "number", ngrams: int = 1
 ) -> Vectoriser:
-    """Collect the vocabulary: every single word, and each longer n-gram seen at least `min_count` times."""
+    """Collect the vocabulary: every single word, and each longer n-gram seen at least five times."""
     if features not in FEATURE_SETS:
         raise DataError(f"Unknown feature set '{features}'", todo=f"Known: {', '.join(FEATURE_SETS)}.")
     counts = Counter(gram for note in notes for gram in _grams(note, features, grades, ngrams))
-    kept = sorted(gram for gram, count in counts.items() if " " not in gram or count >= min_count)
+    kept = sorted(gram for gram, count in counts.items() if " " not in gram or count >= 5)
     return Vectoriser(features, grades, ngrams, tuple(kept))
 
 

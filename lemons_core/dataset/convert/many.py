@@ -1,10 +1,8 @@
 """All pictures of a collection to PNG: what is to do, who does it, and the record of it."""
 
-import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +21,17 @@ MANIFEST, JOURNAL, FAILURES = "manifest.parquet", "journal.jsonl", "failures.csv
 _UNFINISHED = ".*.part"  # what atomic_path calls a file until it is complete
 RECIPE = 1  # raise it when the same picture gives another PNG, so that old ones are made anew
 
-# Facts of one PNG: what it was made from and how, then what convert_one returns.
-_MADE_FROM = ("source", "source_bytes", "source_mtime_ns", "asked_bits", "asked_size", "recipe")
-_MADE = (
-    "width", "height", "png_bits", "spacing_mm", "window_center", "window_width", "exact", "sha256", "bytes",
-)  # fmt: skip
+# Facts of one PNG: what convert_one returns, then what it was made from and how.
+_FACTS = {
+    "width": "int64", "height": "int64", "png_bits": "int64", "spacing_mm": "float64", "window_center": "float64",
+    "window_width": "float64", "exact": "bool", "sha256": "str", "bytes": "int64", "source": "str",
+    "source_bytes": "int64", "source_mtime_ns": "int64", "asked_bits": "int64", "asked_size": "Int64",
+    "recipe": "int64",
+}  # fmt: skip
 _LABELS = (
     "case_id", "patient_id", "split", "laterality", "view", "abnormality_id", "lesion_id", "image_id", "morphology",
     "distribution", "breast_density", "assessment", "pathology", "subtlety", "calc_group", "calc_groups",
 )  # fmt: skip
-_TYPES = {
-    "source_bytes": "int64", "source_mtime_ns": "int64", "asked_bits": "int64", "asked_size": "Int64",
-    "recipe": "int64", "width": "int64", "height": "int64", "png_bits": "int64", "spacing_mm": "float64",
-    "window_center": "float64", "window_width": "float64", "exact": "bool", "bytes": "int64",
-}  # fmt: skip
 
 _Record = dict[str, Any]
 
@@ -112,7 +107,7 @@ def convert_collection(
         for part in out.rglob(_UNFINISHED):  # of a run that was killed
             part.unlink(missing_ok=True)
         done = _done_before(out)
-        tasks = {file: task for file, task in wanted.items() if not _holds(done.get(file), task, out, collection)}
+        tasks = {file: task for file, task in wanted.items() if not _holds(done.get(file), task, collection)}
         kept = len(wanted) - len(tasks)
         failures: list[tuple[str, str]] = []
         # Threads do: packing, hashing and reading leave Python's lock to the others, and no process has to start.
@@ -176,7 +171,7 @@ def _made_from(task: Task, collection: Collection) -> _Record:
     }
 
 
-def _holds(record: _Record | None, task: Task, out: Path, collection: Collection) -> bool:
+def _holds(record: _Record | None, task: Task, collection: Collection) -> bool:
     """Whether the PNG on disk is the one that the task asks for."""
     if record is None or not task.target.is_file():
         return False
@@ -192,9 +187,8 @@ def _done_before(out: Path) -> dict[str, _Record]:
     """What earlier calls have converted, by name: the manifest, then the journal of a call that did not end."""
     done: dict[str, _Record] = {}
     if (out / MANIFEST).is_file():
-        columns = ["file", *_MADE_FROM, *_MADE]
         try:
-            rows = pd.read_parquet(out / MANIFEST, columns=columns).drop_duplicates("file")
+            rows = pd.read_parquet(out / MANIFEST, columns=["file", *_FACTS]).drop_duplicates("file")
         except (OSError, ValueError, KeyError) as error:
             todo = "Remove it: the pictures are then converted again."
             raise DataError("The manifest cannot be read", where=str(out / MANIFEST), todo=todo) from error
@@ -217,7 +211,7 @@ def _write_manifest(collection: Collection, out: Path, wanted: dict[str, Task], 
         for kind, row in _pictures(collection, KINDS)
         if (file := names.get((kind, row[f"{kind}_file"]))) in done
     ]
-    table = pd.DataFrame(rows, columns=["file", "kind", *_LABELS, *_MADE, *_MADE_FROM]).astype(_TYPES)
+    table = pd.DataFrame(rows, columns=["file", "kind", *_LABELS, *_FACTS]).astype(_FACTS)
     with atomic_path(out / MANIFEST) as part:
         table.to_parquet(part, index=False)
 
@@ -227,6 +221,5 @@ def _write_failures(path: Path, failures: Sequence[tuple[str, str]]) -> None:
     if not failures:
         path.unlink(missing_ok=True)
         return
-    text = StringIO(newline="")
-    csv.writer(text).writerows([("file", "reason"), *failures])
-    write_atomic(path, text.getvalue().encode())
+    text = pd.DataFrame(failures, columns=["file", "reason"]).to_csv(index=False, lineterminator="\r\n")
+    write_atomic(path, text.encode())

@@ -101,26 +101,17 @@ def _walk(root: Path) -> tuple[list[tuple[str, int, int]], list[str]]:
     """(path, size, mtime_ns) of each image and the paths of the CSVs; hidden folders are unfinished work."""
     images: list[tuple[str, int, int]] = []
     csv_files: list[str] = []
-    folders = [("", str(root))]
-    while folders:
-        below, folder = folders.pop()
-        with contextlib.suppress(OSError), os.scandir(folder) as entries:  # a folder that may not be read holds nothing
-            for entry in entries:
-                name = entry.name
-                if name.startswith("."):
-                    continue
-                lower = name.lower()
-                if lower.endswith(DICOM_SUFFIXES + JPEG_SUFFIXES):
-                    with contextlib.suppress(OSError):  # a link to nowhere
-                        if entry.is_file():
-                            stat = entry.stat()
-                            images.append((below + name, stat.st_size, stat.st_mtime_ns))
-                            continue
-                elif lower.endswith(".csv"):
-                    csv_files.append(below + name)
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append((f"{below}{name}/", entry.path))
+    for folder, names, files in os.walk(root):  # it follows no links to folders, and a closed one holds nothing
+        names[:] = [name for name in names if not name.startswith(".")]
+        for path in (Path(folder, name) for name in files if not name.startswith(".")):
+            suffix, below = path.suffix.lower(), path.relative_to(root).as_posix()
+            if suffix == ".csv":
+                csv_files.append(below)
+            elif suffix in DICOM_SUFFIXES + JPEG_SUFFIXES:
+                with contextlib.suppress(OSError):  # a link to nowhere
+                    if path.is_file():
+                        stat = path.stat()
+                        images.append((below, stat.st_size, stat.st_mtime_ns))
     return images, csv_files
 
 

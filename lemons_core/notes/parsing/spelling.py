@@ -27,7 +27,8 @@ def nearest(word: str, targets: Mapping[str, object]) -> str | None:
         return None
     best: dict[int, list[str]] = {}
     for target in targets:
-        allowed = _allowed_slips(min(len(word), len(target)))
+        letters = min(len(word), len(target))
+        allowed = 0 if letters < 6 else 1 if letters < 9 else 2
         if allowed and target[0] == word[0] and abs(len(target) - len(word)) <= allowed + 1:
             # the plural of a slip ("calcifcations") is measured against the plural too
             distance = min(slips(word, target), slips(word, target + "s"))
@@ -35,10 +36,6 @@ def nearest(word: str, targets: Mapping[str, object]) -> str | None:
                 best.setdefault(distance, []).append(target)
     closest = best[min(best)] if best else []
     return closest[0] if closest and all(targets[other] == targets[closest[0]] for other in closest) else None
-
-
-def _allowed_slips(letters: int) -> int:
-    return 0 if letters < 6 else 1 if letters < 9 else 2
 
 
 def slips(a: str, b: str) -> int:
