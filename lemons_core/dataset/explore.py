@@ -157,12 +157,12 @@ def missing_values(table: pd.DataFrame) -> pd.DataFrame:
     Columns column, missing, share (0-1), malignant (of the missing), share_missing and share_stated: the malignant
     share (0-1) where the value is missing and where it is stated, NaN without such rows.
     """
-    malignant = (table["pathology"] == Pathology.MALIGNANT).to_numpy(dtype=bool, na_value=False)
-    stated = table["pathology"].notna().to_numpy()
+    # nan without a pathology, which sums and means leave out
+    malignant = pd.Series((table["pathology"] == Pathology.MALIGNANT).to_numpy(dtype=float, na_value=np.nan))
     rows = []
     for column, shown in _GAPS.items():
         gap = table[column].isna().to_numpy()
-        shares = [malignant[part & stated].mean() if (part & stated).any() else np.nan for part in (gap, ~gap)]
+        shares = [malignant[part].mean() for part in (gap, ~gap)]
         rows.append((shown, int(gap.sum()), gap.mean() if len(table) else 0.0, int(malignant[gap].sum()), *shares))
     return pd.DataFrame(rows, columns=["column", "missing", "share", "malignant", "share_missing", "share_stated"])
 

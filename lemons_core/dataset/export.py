@@ -9,7 +9,7 @@ import pandas as pd
 
 from lemons_core.base.errors import DataError
 from lemons_core.base.parallel import Outcome, run_many
-from lemons_core.base.progress import Progress
+from lemons_core.base.progress import Progress, no_progress
 from lemons_core.images import read_image, write_png
 from lemons_core.labels.mapping import GroupMapping, read_mapping
 
@@ -46,7 +46,7 @@ def class_images(table: pd.DataFrame) -> dict[str, str]:
     return dict(zip(names.tolist(), rows["crop_file"].tolist(), strict=True))
 
 
-def write_class_folders(table: pd.DataFrame, out: Path, *, progress: Progress | None = None) -> list[Outcome[Path]]:
+def write_class_folders(table: pd.DataFrame, out: Path, *, progress: Progress = no_progress) -> list[Outcome[Path]]:
     """Write every labelled crop to out/split/label/case_id.png (8 bit grey, stretched to its own range).
 
     A picture that is already there is kept, so an interrupted run goes on where it stopped. 8 bit because common
@@ -66,8 +66,7 @@ def write_class_folders(table: pd.DataFrame, out: Path, *, progress: Progress | 
     outcomes = []
     for outcome in run_many(write, {name: (out / name, crop) for name, crop in crops.items()}, jobs=1):
         outcomes.append(outcome)
-        if progress:
-            progress(len(outcomes) / len(crops), outcome.name)
+        progress(len(outcomes) / len(crops), outcome.name)
     return outcomes
 
 

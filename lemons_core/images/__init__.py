@@ -11,26 +11,22 @@ from lemons_core.images.raster import read_raster, write_png
 
 __all__ = ["COLOUR", "IMAGE_SUFFIXES", "LOSSY", "NO_SPACING", "TURNED", "Picture", "read_image", "write_png"]
 
+# The first bytes of a file. Those of formats that are not read are known so that the message can say what it is.
 _RASTERS = {
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"\xff\xd8\xff": "JPEG",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"II+\0": "TIFF",
-    b"MM\0+": "TIFF",
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
+    "JPEG": (b"\xff\xd8\xff",),
+    "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
 }
-# Known by their first bytes, so that the message can say what the file is.
 _UNSUPPORTED = {
-    b"GIF8": "GIF",
-    b"BM": "BMP",
-    b"RIFF": "WebP",
-    b"\0\0\0\x0cjP  ": "JPEG 2000",
-    b"\xff\x4f\xff\x51": "JPEG 2000",
-    b"%PDF": "PDF",
-    b"PK\x03\x04": "ZIP",
-    b"\x1f\x8b": "gzip",
-    b"P5": "PGM",
-    b"n+1": "NIfTI",
+    "GIF": (b"GIF8",),
+    "BMP": (b"BM",),
+    "WebP": (b"RIFF",),
+    "JPEG 2000": (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"),
+    "PDF": (b"%PDF",),
+    "ZIP": (b"PK\x03\x04",),
+    "gzip": (b"\x1f\x8b",),
+    "PGM": (b"P5",),
+    "NIfTI": (b"n+1",),
 }
 # A DICOM file without preamble starts with group 0002 or 0008, the latter in either byte order.
 _BARE_DICOM = (b"\x02\0", b"\x08\0", b"\0\x08")
@@ -56,11 +52,11 @@ def read_image(source: str | Path | bytes, *, name: str | None = None, max_pixel
         raise ImageError("The file is empty", where=where, todo="Copy or download it again.")
     if data[128:132] == b"DICM":  # first: the preamble of a DICOM file may hold the signature of a TIFF
         return read_dicom(data, where, max_pixels)
-    for magic, kind in _RASTERS.items():
-        if data.startswith(magic):
+    for kind, beginnings in _RASTERS.items():
+        if data.startswith(beginnings):
             return read_raster(data, kind, where, max_pixels)
-    for magic, kind in _UNSUPPORTED.items():
-        if data.startswith(magic):
+    for kind, beginnings in _UNSUPPORTED.items():
+        if data.startswith(beginnings):
             raise ImageError(f"A {kind} file is not a supported format", where=where, todo=_SUPPORTED)
     if data.startswith(_BARE_DICOM):
         return read_dicom(data, where, max_pixels)

@@ -75,25 +75,19 @@ def check_size(width: int, height: int, frames: int, where: str, max_pixels: int
     Raises ImageError: zero size, several frames, more than max_pixels, or a side under 16 pixels
     """
     if width <= 0 or height <= 0:
-        raise ImageError("The picture has zero size", where=where, todo="Export it again.")
-    if frames > 1:
-        raise ImageError(
-            f"The file holds more than one frame ({frames:,})",
-            where=where,
-            todo="Tomosynthesis and page stacks are not read: export one 2D view.",
-        )
-    if width * height > max_pixels:
-        raise ImageError(
-            f"The picture has too many pixels: {width:,} x {height:,}, the limit is {max_pixels:,}",
-            where=where,
-            todo="Crop it or scale it down.",
-        )
-    if min(width, height) < MIN_SIDE:
-        raise ImageError(
-            f"The picture is too small to be a mammogram or a crop: {width} x {height} pixels",
-            where=where,
-            todo=f"Give one with at least {MIN_SIDE} pixels a side.",
-        )
+        what, todo = "The picture has zero size", "Export it again."
+    elif frames > 1:
+        what = f"The file holds more than one frame ({frames:,})"
+        todo = "Tomosynthesis and page stacks are not read: export one 2D view."
+    elif width * height > max_pixels:
+        what = f"The picture has too many pixels: {width:,} x {height:,}, the limit is {max_pixels:,}"
+        todo = "Crop it or scale it down."
+    elif min(width, height) < MIN_SIDE:
+        what = f"The picture is too small to be a mammogram or a crop: {width} x {height} pixels"
+        todo = f"Give one with at least {MIN_SIDE} pixels a side."
+    else:
+        return
+    raise ImageError(what, where=where, todo=todo)
 
 
 def build_picture(pixels: np.ndarray, notes: list[str], warnings: list[str], **facts: Any) -> Picture:

@@ -92,7 +92,7 @@ class _OnDisk:
     dtype: np.dtype
 
 
-def read_stored(path: Path, *, max_pixels: int = config.MAX_PIXELS) -> Stored:
+def read_stored(path: Path) -> Stored:
     """Read a DICOM file to its stored values; those of an uncompressed file stay on disk until they are used.
 
     Raises ImageError: as `read_image` does, or it is a colour picture
@@ -100,8 +100,8 @@ def read_stored(path: Path, *, max_pixels: int = config.MAX_PIXELS) -> Stored:
     where = str(path)
     pixels: np.ndarray | _OnDisk | None
     with decoding("The DICOM file", where):
-        ds, syntax, pixels = _read_native(path) or (*parse_dicom(path.read_bytes(), where, max_pixels), None)
-        check_header(ds, where, max_pixels)
+        ds, syntax, pixels = _read_native(path) or (*parse_dicom(path.read_bytes(), where, config.MAX_PIXELS), None)
+        check_header(ds, where, config.MAX_PIXELS)
         spacing, _ = read_spacing(ds, [], [])
         window = read_window(ds, [])
         rescaled = [*floats(ds, "RescaleSlope"), *floats(ds, "RescaleIntercept")] not in ([], [1.0, 0.0])

@@ -97,19 +97,15 @@ def write_model(model: NoteModel, folder: str | Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomic(folder / _MODEL, bytes(model.estimator.save_raw("json")))
-        card = (
-            {"format": _FORMAT}
-            | model.card.to_json()
-            | {
-                "vectoriser": asdict(model.vectoriser),
-                "calibration": asdict(model.calibration),
-                "shares": {
-                    name: [[value, share] for value, share in some.items()] for name, some in model.shares.items()
-                },
-                "threshold": model.threshold,
-                "sha256": sha256_of(folder / _MODEL),
-            }
-        )
+        card = {
+            "format": _FORMAT,
+            **model.card.to_json(),
+            "vectoriser": asdict(model.vectoriser),
+            "calibration": asdict(model.calibration),
+            "shares": {name: list(some.items()) for name, some in model.shares.items()},
+            "threshold": model.threshold,
+            "sha256": sha256_of(folder / _MODEL),
+        }
         write_atomic(folder / _CARD, (json.dumps(card, indent=1, ensure_ascii=False) + "\n").encode())
     except OSError as error:
         raise ModelError(f"The model cannot be saved: {error.strerror}", where=str(folder)) from error
@@ -142,7 +138,7 @@ def read_model(folder: str | Path) -> NoteModel:
             Vectoriser(**card["vectoriser"] | {"vocabulary": tuple(card["vectoriser"]["vocabulary"])}),
             booster,
             NoteCalibration(*(tuple(card["calibration"][name]) for name in ("raw", "calibrated"))),
-            {name: {value: share for value, share in some} for name, some in card["shares"].items()},
+            {name: dict(some) for name, some in card["shares"].items()},
             float(card["threshold"]),
             build_card(card),
         )

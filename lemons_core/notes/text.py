@@ -201,7 +201,7 @@ def ordered_tokens(tokens: Iterable[str], vocabulary: tuple[str, ...]) -> tuple[
 
 @cache
 def _grams(note: Note, features: Features, grades: str, ngrams: int) -> tuple[str, ...]:
-    words = _words(note)
+    words = (note.morphology or (NO_TYPE,)) + (note.distribution or (NO_DISTRIBUTION,))
     grams = [" ".join(words[i : i + n]) for n in range(1, ngrams + 1) for i in range(len(words) - n + 1)]
     reads = FEATURE_SETS[features].reads
     if "view" in reads and note.view:
@@ -212,10 +212,6 @@ def _grams(note: Note, features: Features, grades: str, ngrams: int) -> tuple[st
         given = {name: _grade(note, name) for name in _grade_names(features)}
         grams += [f"{name}_{value}" for name, value in given.items() if value is not None]
     return tuple(grams)
-
-
-def _words(note: Note) -> tuple[str, ...]:
-    return (note.morphology or (NO_TYPE,)) + (note.distribution or (NO_DISTRIBUTION,))
 
 
 def _grade_names(features: Features) -> tuple[str, ...]:

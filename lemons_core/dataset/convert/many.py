@@ -12,7 +12,7 @@ from lemons_core.base.errors import DataError, ImageError
 from lemons_core.base.io import atomic_path, write_atomic
 from lemons_core.base.journal import append_record, read_journal
 from lemons_core.base.parallel import run_many
-from lemons_core.base.progress import Progress
+from lemons_core.base.progress import Progress, no_progress
 from lemons_core.dataset.collection import Collection
 from lemons_core.dataset.convert.one import Task, convert_one
 
@@ -75,7 +75,7 @@ def convert_collection(
     options: ConversionOptions = LOSSLESS,
     jobs: int = 2,
     dask: str | None = None,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> Conversion:
     """Convert the pictures of the calcification rows to PNG below `out`.
 
@@ -119,8 +119,7 @@ def convert_collection(
             else:
                 done[file] = {**_made_from(tasks[file], collection), **outcome.get()}
                 append_record(out / JOURNAL, [file, done[file]])
-            if progress:
-                progress((kept + number) / len(wanted), f"{kept + number:,} of {len(wanted):,} pictures")
+            progress((kept + number) / len(wanted), f"{kept + number:,} of {len(wanted):,} pictures")
         failures.sort()
         _write_manifest(collection, out, wanted, done)
         _write_failures(out / FAILURES, failures)
