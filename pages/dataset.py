@@ -6,6 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from lemons_core.base.colours import NEUTRAL
 from lemons_core.charts.base import bars_figure, counts_figure, share_figure, with_ink
 from lemons_core.charts.labels import overlap_figure
 from lemons_core.dataset import explore
@@ -92,8 +93,7 @@ def render_figures(rows: pd.DataFrame) -> None:
         "Patients": f"{rows['patient_id'].nunique():,}",
         "Malignant": f"{malignant / len(rows):.1%}",
     }
-    with st.container(key="figures"):
-        columns = st.columns(4)
+    columns = st.container(key="figures").columns(4)
     for column, (name, value) in zip(columns, figures.items(), strict=True):
         column.metric(name, value, border=True)
     low, high = wilson(malignant, len(rows))
@@ -104,10 +104,7 @@ def render_figures(rows: pd.DataFrame) -> None:
 
 
 def render_plots(rows: pd.DataFrame, seen: Overview) -> None:
-    ways = list(explore.ATTRIBUTES)
-    name = st.segmented_control(
-        "Divide by", ways, key="by", bind="query-params", default="group", required=True, wrap=True
-    )
+    name = parts.one_of("Divide by", explore.ATTRIBUTES, key="by", bind="query-params", default="group")
     attribute = explore.ATTRIBUTES[name]
     counts, shares = explore.count_by(rows, attribute), explore.malignant_share(rows, attribute)
     left, right = st.columns(2, gap="medium")
@@ -133,7 +130,7 @@ def render_plots(rows: pd.DataFrame, seen: Overview) -> None:
 
 def render_pairs(rows: pd.DataFrame) -> None:
     st.subheader("What stands together", anchor=False)
-    name = st.segmented_control("Values of", SEVERAL, key="pairs", bind="query-params", default="group", required=True)
+    name = parts.one_of("Values of", SEVERAL, key="pairs", bind="query-params", default="group")
     both = explore.co_occurrence(rows, explore.ATTRIBUTES[name])
     if both.empty:
         st.caption(f"n = {len(rows):,} rows; none of them names two values.")
@@ -189,7 +186,7 @@ def render_faults(collection: Collection) -> None:
     )
     names, values = [str(kind) for kind in drawn.index], [int(n) for n in drawn]
     alt = "Faults: " + ", ".join(f"{name} {n}" for name, n in zip(names, values, strict=True))
-    parts.chart(bars_figure(names, values, "faults"), "faults", alt)
+    parts.chart(bars_figure(names, values, "faults", colour=NEUTRAL), "faults", alt)
     listed = st.expander("Every fault, with its case and what was done about it", on_change="rerun")
     if listed.open:
         with listed:

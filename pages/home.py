@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from lemons_core.base import config
-from lemons_core.base.terms import GROUP_WORDS, GROUPS
+from lemons_core.base.terms import GROUP_WORDS, GROUPS, display
 from lemons_core.dataset.overview import Overview
 from lemons_core.ui.shell import parts, source
 from lemons_core.ui.shell.navigation import enter
@@ -39,8 +39,7 @@ def render_groups() -> dict[str, tuple[DeltaGenerator, DeltaGenerator]]:
     """The four cards; returns the places of each one's picture and count."""
     st.subheader("Four groups of calcifications", anchor=False)
     places = {}
-    with st.container(key="groups"):
-        columns = st.columns(4)
+    columns = st.container(key="groups").columns(4)
     for column, group in zip(columns, GROUPS, strict=True):
         with column.container(border=True, height="stretch"):
             picture = st.empty()
@@ -58,7 +57,7 @@ def fill_group(group: str, picture: DeltaGenerator, count: DeltaGenerator, seen:
         picture.caption("No picture: there is no crop of this group on disk.")
         return
     origin = "simulated" if seen.simulated else "from your collection"
-    kind = source.words_of(sample)
+    kind = display(sample.morphology)
     picture.image(source.thumbnail(sample.file), caption=origin, width="stretch", alt=f"{kind} crop, {origin}")
 
 
@@ -69,8 +68,7 @@ def render_figures(seen: Overview) -> None:
         "Patients": (seen.patients, "Patients with at least one calcification."),
         "Crops on disk": (seen.images["crop"], f"Of {seen.rows:,} rows."),
     }
-    with st.container(key="figures"):
-        columns = st.columns(4)
+    columns = st.container(key="figures").columns(4)
     for column, (name, (value, words)) in zip(columns, figures.items(), strict=True):
         column.metric(name, f"{value:,}", border=True, help=words)
     st.caption(f"Source: {parts.data_words(seen)}. A row whose type names several groups counts in each of them.")

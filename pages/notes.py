@@ -28,8 +28,7 @@ def choose_features() -> Features:
 
 
 def render_figures(board: Board, words: str) -> None:
-    with st.container(key="figures"):
-        columns = st.columns(4)
+    columns = st.container(key="figures").columns(4)
     for column, name in zip(columns, ("auc", "accuracy", "sensitivity", "specificity"), strict=True):
         notes_tabs.render_card(column, name, board.subsets[0].scores)
     malignant = board.labels.mean()

@@ -69,14 +69,13 @@ def predict_crops(version: int, _table: pd.DataFrame, _bar: DeltaGenerator) -> p
 
 def render_cards(table: pd.DataFrame, mapping: GroupMapping, seen: Overview) -> None:
     shares = malignant_share(table, ATTRIBUTES["group"]).set_index("key")
-    with st.container(key="groups"):
-        columns = st.columns(4)
+    columns = st.container(key="groups").columns(4)
     for column, group in zip(columns, GROUPS, strict=True):
         with column.container(border=True, height="stretch"):
             sample = source.example(seen, str(group))
             if sample:
                 origin = "simulated" if seen.simulated else "from your collection"
-                alt = f"{source.words_of(sample)} crop, {origin}"
+                alt = f"{display(sample.morphology)} crop, {origin}"
                 st.image(source.thumbnail(sample.file), caption=origin, width="stretch", alt=alt)
             st.html(parts.group_heading(group))
             if str(group) in shares.index:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from lemons_core.base import config
 from lemons_core.base.errors import LemonsError
-from lemons_core.base.terms import GROUPS
+from lemons_core.base.terms import GROUPS, display
 from lemons_core.dataset.overview import Sample
 from lemons_core.ui.scan import analyses, files, heat, uploads, view
 from lemons_core.ui.scan.analyses import Scan
@@ -66,7 +66,7 @@ def choose_sample() -> Sample | None:
         index=options.index(asked.case_id) if asked and own == kind else 0,
         key=state.SCAN_SAMPLE + kind,
         persist_state="session",
-        format_func=lambda case: f"{source.words_of(by_id[case])} ({origin}), {case}",
+        format_func=lambda case: f"{display(by_id[case].morphology)} ({origin}), {case}",
         label_visibility="collapsed",
     )
     st.query_params["sample"] = chosen
@@ -82,10 +82,7 @@ def options_of(upload: Upload) -> AnalysisOptions:
 
 def choose_how() -> None:
     with st.popover("Taken as", icon=":material/tune:"):
-        st.segmented_control(
-            "The picture is a", list(KINDS), default="told by itself", key=state.SCAN_KIND, required=True,
-            persist_state="session",
-        )  # fmt: skip
+        parts.one_of("The picture is a", KINDS, key=state.SCAN_KIND, persist_state="session")
         st.number_input(
             "Pixel spacing in mm, for files that state none",
             0.01,

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from lemons_core.base.colours import GROUP_COLOURS, NEUTRAL, rgba
 from lemons_core.base.terms import GROUPS, display
+from lemons_core.charts.base import framed, shaded_figure
 
 
 def sankey_figure(flow: pd.DataFrame) -> go.Figure:
@@ -37,32 +38,13 @@ def sankey_figure(flow: pd.DataFrame) -> go.Figure:
             },
         )
     )
-    figure.update_layout(height=30 * len(types) + 60, margin={"l": 4, "r": 4, "t": 8, "b": 8}, font={"size": 12})
-    return figure
+    return framed(figure.update_layout(font={"size": 12}), 30 * len(types) + 60, top=8, bottom=8)
 
 
 def overlap_figure(both: pd.DataFrame) -> go.Figure:
     """`co_occurrence` as a table of shades; the diagonal (rows of each value) is left pale."""
     shade = both.astype(float).mask(np.eye(len(both), dtype=bool))
-    figure = go.Figure(
-        go.Heatmap(
-            z=shade.to_numpy(),
-            x=list(both.columns),
-            y=list(both.index),
-            text=[[f"{n:,}" for n in row] for row in both.to_numpy()],
-            texttemplate="%{text}",
-            colorscale=[[0, "rgba(176,137,0,0.05)"], [1, "rgba(176,137,0,0.75)"]],
-            showscale=False,
-            hoverongaps=False,
-            xgap=3,
-            ygap=3,
-            hovertemplate="%{y} and %{x}: %{text} rows<extra></extra>",
-        )
-    )
-    figure.update_layout(height=260, margin={"l": 4, "r": 4, "t": 8, "b": 8}, dragmode=False)
-    figure.update_xaxes(fixedrange=True, side="top")
-    figure.update_yaxes(fixedrange=True, autorange="reversed")
-    return figure
+    return shaded_figure(shade, both.map("{:,}".format), "%{y} and %{x}: %{text} rows", height=260)
 
 
 def _words(name: str) -> str:

@@ -2,7 +2,6 @@
 
 import textwrap
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +9,8 @@ import plotly.graph_objects as go
 
 from lemons_core.base.colours import LEMON, NEUTRAL, PATHOLOGY_COLOURS, rgba
 from lemons_core.base.terms import Pathology
+from lemons_core.charts import base
+from lemons_core.charts.base import bars_figure, error_bars, framed, rows_figure
 from lemons_core.notes.estimators import logit
 from lemons_core.notes.evaluate import ModelScores
 from lemons_core.notes.explain import DESCRIPTOR_WORDS, NoteExplanation, column_words
@@ -17,44 +18,33 @@ from lemons_core.notes.leakage import Trick
 from lemons_core.notes.model import sigmoid
 
 RAISES, LOWERS = PATHOLOGY_COLOURS[Pathology.MALIGNANT], PATHOLOGY_COLOURS[Pathology.BENIGN]
-_ROW = 38  # pixels a bar or dot
 _TICKS = (0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 
 
 def roc_figure(curve: pd.DataFrame, point: pd.Series) -> go.Figure:
     """Sensitivity against 1 - specificity; `curve` is metrics.thresholds, `point` its row in use."""
-    return _curve(
-        100 * (1 - curve["specificity"]),
-        100 * curve["sensitivity"],
-        (100 * (1 - point["specificity"]), 100 * point["sensitivity"]),
-        chance=([0, 100], [0, 100]),
-        axes=("benign rows called malignant", "malignant rows found"),
-    )
+    axes = ("benign rows called malignant", "malignant rows found")
+    return _curve(1 - curve["specificity"], curve["sensitivity"], point, chance=(0, 100), axes=axes)
 
 
 def precision_figure(curve: pd.DataFrame, point: pd.Series) -> go.Figure:
     """Precision against sensitivity; the dashed line is the malignant share, what a guess would reach."""
     share = 100 * (point["tp"] + point["fn"]) / point[["tp", "fp", "fn", "tn"]].sum()
-    return _curve(
-        100 * curve["sensitivity"],
-        100 * curve["precision"],
-        (100 * point["sensitivity"], 100 * point["precision"]),
-        chance=([0, 100], [share, share]),
-        axes=("malignant rows found", "of those called malignant, malignant"),
-    )
+    axes = ("malignant rows found", "of those called malignant, malignant")
+    return _curve(curve["sensitivity"], curve["precision"], point, chance=(share, share), axes=axes)
 
 
 def reliability_figure(table: pd.DataFrame, *, seen: str = "malignant share seen", colour: str = LEMON) -> go.Figure:
     """Stated against seen share with Wilson intervals, from metrics.reliability; dashed: perfect."""
     intervals = 100 * table[["share", "share_low", "share_high"]]
-    figure = go.Figure(_dashed([0, 100], [0, 100]))
+    figure = go.Figure(_dashed(0, 100))
     figure.add_scatter(
         x=100 * table["probability"],
         y=intervals["share"],
         mode="lines+markers",
         line={"color": rgba(colour, 0.5), "width": 1.5},
         marker={"color": colour, "size": 7 + 12 * np.sqrt(table["n"] / table["n"].max())},
-        error_y=_error(intervals, colour, width=4),
+        error_y=error_bars(intervals, colour, width=4),
         customdata=table["n"],
         hovertemplate="stated %{x:.0f}%, seen %{y:.0f}%, n = %{customdata}<extra></extra>",
     )
@@ -63,56 +53,10 @@ def reliability_figure(table: pd.DataFrame, *, seen: str = "malignant share seen
 
 def confusion_figure(point: pd.Series) -> go.Figure:
     """Two by two counts at one threshold, from a row of metrics.thresholds."""
-    counts = np.array([[point["tp"], point["fn"]], [point["fp"], point["tn"]]], dtype=int)
-    words = [["found", "missed"], ["false alarm", "rightly benign"]]
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    text = [
-        [f"<b>{n:,}</b><br>{word}<br>{s:.0%}" for n, word, s in zip(*row, strict=True)]
-        for row in zip(counts, words, share, strict=True)
-    ]
-    figure = go.Figure(
-        go.Heatmap(
-            z=share,
-            x=["called malignant", "called benign"],
-            y=["malignant", "benign"],
-            text=text,
-            texttemplate="%{text}",
-            colorscale=[[0, rgba(LEMON, 0.05)], [1, rgba(LEMON, 0.6)]],
-            zmin=0,
-            zmax=1,
-            showscale=False,
-            xgap=4,
-            ygap=4,
-            hovertemplate="%{y}, %{x}<extra></extra>",
-        )
-    )
-    figure.update_layout(height=300, margin={"l": 4, "r": 4, "t": 4, "b": 8}, dragmode=False)
-    figure.update_xaxes(fixedrange=True, side="top")
-    figure.update_yaxes(fixedrange=True, autorange="reversed", automargin=True)
-    return figure
-
-
-def bars_figure(
-    names: Sequence[str], values: Sequence[float], axis: str, *, low: Any = None, high: Any = None, unit: str = ""
-) -> go.Figure:
-    """Bars of one series, the first on top; `low` and `high` add intervals."""
-    ends = np.asarray(values, dtype=float)
-    plain = low is None or high is None
-    figure = go.Figure(
-        go.Bar(
-            y=list(names),
-            x=ends,
-            orientation="h",
-            marker={"color": rgba(LEMON, 0.75)},
-            error_x=None if plain else _error(np.column_stack([ends, low, high]), NEUTRAL, width=4),
-            text=[f"{value:.0f}{unit}" for value in ends] if plain else None,
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate=f"%{{y}}: %{{x:.3g}}{unit}<extra></extra>",
-        )
-    )
-    figure.update_xaxes(ticksuffix=unit)
-    return _rows(figure, len(names), axis)
+    sides = ["malignant", "benign"], ["called malignant", "called benign"]
+    counts = pd.DataFrame([[point["tp"], point["fn"]], [point["fp"], point["tn"]]], *sides, dtype=int)
+    words = pd.DataFrame([["found<br>", "missed<br>"], ["false alarm<br>", "rightly benign<br>"]], *sides)
+    return base.confusion_figure(counts, "%{y}, %{x}", words=words, height=300)
 
 
 def shap_figure(values: np.ndarray, matrix: np.ndarray, names: Sequence[str], *, top: int = 10) -> go.Figure:
@@ -147,7 +91,7 @@ def shap_figure(values: np.ndarray, matrix: np.ndarray, names: Sequence[str], *,
         )
     labels = [_wrapped(column_words(names[column])) for column in order]
     figure.add_vline(x=0, line={"color": NEUTRAL, "width": 1})
-    _rows(figure, len(order), "log-odds added")
+    rows_figure(figure, len(order), "log-odds added")
     figure.update_yaxes(tickmode="array", tickvals=list(range(len(order))), ticktext=labels)
     return figure
 
@@ -187,7 +131,7 @@ def waterfall_figure(why: NoteExplanation) -> go.Figure:
         hoverinfo="skip",
     )
     figure.add_vline(x=why.base, line={"color": NEUTRAL, "width": 1, "dash": "dot"})
-    _rows(figure, len(names), "probability")
+    rows_figure(figure, len(names), "probability")
     figure.update_yaxes(categoryorder="array", categoryarray=names)
     pad = max(0.25 * float(np.ptp(ends)), 0.15)
     return _probability_axis(figure, float(ends.min()) - pad, float(ends.max()) + pad)
@@ -207,9 +151,9 @@ def _probability_axis(figure: go.Figure, low: float, high: float) -> go.Figure:
     )
 
 
-def dependence_figure(table: pd.DataFrame, counts: Sequence[int]) -> go.Figure:
-    """Mean probability with one descriptor set to each value; `table` is explain.partial_dependence."""
-    names = [f"{_wrapped(str(words))}  <i>n={n:,}</i>" for words, n in zip(table["words"], counts, strict=True)]
+def dependence_figure(table: pd.DataFrame) -> go.Figure:
+    """Mean probability with one descriptor set to each value; `table` is explain.partial_dependence with n."""
+    names = [f"{_wrapped(str(row.words))}  <i>n={row.n:,}</i>" for row in table.itertuples()]
     return bars_figure(names, 100 * table["probability"], "mean probability", unit="%")
 
 
@@ -232,11 +176,10 @@ def lab_figure(tricks: Sequence[Trick]) -> go.Figure:
             y=names,
             mode="markers",
             marker={"color": colour, "size": 12, "symbol": symbol, "line": {"width": 3, "color": colour}},
-            error_x=_error(estimates, colour),
+            error_x=error_bars(estimates, colour),
             hovertemplate=f"{side} it: %{{x:.3f}}<extra></extra>",
         )
-    _rows(figure, len(names), "AUC", height=58)
-    return figure.update_xaxes(rangemode="normal")
+    return rows_figure(figure, len(names), "AUC", row=58)
 
 
 def models_figure(rows: Sequence[ModelScores]) -> go.Figure:
@@ -253,26 +196,22 @@ def models_figure(rows: Sequence[ModelScores]) -> go.Figure:
             y=[name],
             mode="markers",
             marker={"color": colour, "size": 11, "symbol": "circle" if ours else "circle-open", "line": {"width": 2}},
-            error_x=_error([row.scores.auc], colour),
+            error_x=error_bars([row.scores.auc], colour),
             hovertemplate=f"%{{y}}: %{{x:.3f}}, n = {row.scores.n:,}<extra></extra>",
         )
-    _rows(figure, len(names), "AUC")
-    return figure.update_xaxes(rangemode="normal")
+    return rows_figure(figure, len(names), "AUC")
 
 
-def _error(estimates: Any, colour: str, *, width: int = 5) -> dict[str, Any]:
-    """Error bars from rows of value, low, high."""
-    values, low, high = np.array(estimates).reshape(-1, 3).T
-    spans = {"array": high - values, "arrayminus": values - low}
-    return {"type": "data", "symmetric": False, "color": colour, "thickness": 2, "width": width} | spans
-
-
-def _curve(x: Any, y: Any, point: tuple[float, float], *, chance: Any, axes: tuple[str, str]) -> go.Figure:
+def _curve(
+    x: pd.Series, y: pd.Series, point: pd.Series, *, chance: tuple[float, float], axes: tuple[str, str]
+) -> go.Figure:
+    """Shares in percent; chance : height of the dashed line on the left and on the right"""
+    x, y = 100 * x, 100 * y
     figure = go.Figure(_dashed(*chance))
     figure.add_scatter(x=x, y=y, mode="lines", line={"color": LEMON, "width": 2.5, "shape": "linear"}, hoverinfo="skip")
     figure.add_scatter(
-        x=[point[0]],
-        y=[point[1]],
+        x=[x[point.name]],
+        y=[y[point.name]],
         mode="markers",
         marker={"color": RAISES, "size": 13, "line": {"width": 2, "color": rgba("#FFFFFF", 0.9)}},
         hovertemplate=f"{axes[0]} %{{x:.0f}}%, {axes[1]} %{{y:.0f}}%<extra></extra>",
@@ -280,30 +219,15 @@ def _curve(x: Any, y: Any, point: tuple[float, float], *, chance: Any, axes: tup
     return _square(figure, axes)
 
 
-def _dashed(x: Sequence[float], y: Sequence[float]) -> go.Scatter:
+def _dashed(left: float, right: float) -> go.Scatter:
     line = {"color": NEUTRAL, "width": 1.5, "dash": "dash"}
-    return go.Scatter(x=list(x), y=list(y), mode="lines", line=line, hoverinfo="skip")
+    return go.Scatter(x=[0, 100], y=[left, right], mode="lines", line=line, hoverinfo="skip")
 
 
 def _square(figure: go.Figure, axes: tuple[str, str]) -> go.Figure:
-    figure.update_layout(height=330, margin={"l": 4, "r": 12, "t": 8, "b": 48}, showlegend=False, dragmode=False)
     for update, title in ((figure.update_xaxes, axes[0]), (figure.update_yaxes, axes[1])):
-        update(range=[-2, 103], fixedrange=True, ticksuffix="%", title=title, automargin=True, zeroline=False)
-    return figure
-
-
-def _rows(figure: go.Figure, count: int, axis: str, *, height: int = _ROW) -> go.Figure:
-    figure.update_layout(
-        height=60 + height * max(count, 2),
-        margin={"l": 4, "r": 40, "t": 4, "b": 48},
-        bargap=0.4,
-        showlegend=False,
-        dragmode=False,
-        hoverlabel={"align": "left"},
-    )
-    figure.update_yaxes(autorange="reversed", automargin=True, title="", showgrid=False, fixedrange=True)
-    figure.update_xaxes(fixedrange=True, title=axis, zeroline=False)
-    return figure
+        update(range=[-2, 103], ticksuffix="%", title=title, automargin=True, zeroline=False)
+    return framed(figure, 330, top=8, right=12)
 
 
 def _wrapped(text: str, second: str = "", *, width: int = 24) -> str:

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from lemons_core.base.colours import GROUP_COLOURS, LEMON, NEUTRAL, rgba
+from lemons_core.base.colours import GROUP_COLOURS, LEMON, NEUTRAL
 from lemons_core.base.terms import GROUPS
-from lemons_core.charts import notes as charts_notes
+from lemons_core.charts import base
+from lemons_core.charts.base import framed
 
 
 class LineMark(NamedTuple):
@@ -63,39 +64,14 @@ def lines_figure(lines: Sequence[Line], axis: str, *, floor: float | None = None
     if floor is not None:
         figure.add_hline(y=floor, line={"color": NEUTRAL, "width": 1.5, "dash": "dash"})
     last = max((x for line in lines for x in line.x), default=1)
-    figure.update_layout(height=300, margin={"l": 4, "r": 12, "t": 8, "b": 48}, showlegend=False, dragmode=False)
-    figure.update_xaxes(title="epoch", fixedrange=True, range=[0.7, last + 0.3], dtick=max(1, round(last / 8)))
-    figure.update_yaxes(title=axis, fixedrange=True, automargin=True, zeroline=False)
-    return figure
+    figure.update_xaxes(title="epoch", range=[0.7, last + 0.3], dtick=max(1, round(last / 8)))
+    figure.update_yaxes(title=axis, zeroline=False)
+    return framed(figure, 300, top=8, right=12)
 
 
 def confusion_figure(counts: np.ndarray, names: Sequence[str]) -> go.Figure:
     """(N, N) counts, rows reference and columns said, shaded by the share of the row."""
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    text = [[f"<b>{n}</b><br>{s:.0%}" for n, s in zip(*row, strict=True)] for row in zip(counts, share, strict=True)]
-    figure = go.Figure(
-        go.Heatmap(
-            z=share,
-            x=list(names),
-            y=list(names),
-            text=text,
-            texttemplate="%{text}",
-            textfont={"size": 13},
-            colorscale=[[0, rgba(LEMON, 0.05)], [1, rgba(LEMON, 0.6)]],
-            zmin=0,
-            zmax=1,
-            showscale=False,
-            xgap=3,
-            ygap=3,
-            hovertemplate="reference %{y}, said %{x}<extra></extra>",
-        )
-    )
-    figure.update_layout(height=340, margin={"l": 4, "r": 4, "t": 4, "b": 8}, dragmode=False)
-    figure.update_xaxes(fixedrange=True, showgrid=False, side="top", title="said", tickangle=0, tickfont={"size": 11})
-    figure.update_yaxes(fixedrange=True, showgrid=False, autorange="reversed", automargin=True, title="reference")
-    return figure
-
-
-def reliability_figure(table: pd.DataFrame, label: str) -> go.Figure:
-    """Stated against seen share of one label, from metrics.reliability."""
-    return charts_notes.reliability_figure(table, seen="share seen", colour=LABEL_MARKS[label].colour)
+    table = pd.DataFrame(counts, list(names), list(names))
+    figure = base.confusion_figure(table, "reference %{y}, said %{x}", height=340)
+    figure.update_xaxes(title="said", tickfont={"size": 11})
+    return figure.update_yaxes(title="reference")

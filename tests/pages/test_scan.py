@@ -337,9 +337,9 @@ def test_what_is_taken_away_is_whole_and_names_nobody(demo, view, found):
     pytest.importorskip("highdicom")
     data = planted(view)
     upload = Upload("key", f"{PLANTED}.dcm", lambda: data)
-    scan = Scan(upload, analyses._work(upload, AnalysisOptions())(lambda *_: None))
+    scan = Scan(upload, analyses._work(upload, AnalysisOptions(), lambda *_: None))
     card = read_card(config.SHIPPED_MODEL)
-    made = {suffix: make(scan, card, "scan 1") for _, suffix, _, make in files.KINDS}
+    made = {suffix: files.make(suffix, scan, card, "scan 1") for _, suffix, _ in files.KINDS}
     with zipfile.ZipFile(io.BytesIO(made["-dicom.zip"])) as archive:
         made |= {name: archive.read(name) for name in archive.namelist()}
     assert made[".pdf"].startswith(b"%PDF") and len(json.loads(made[".json"])["regions"]) == 3
@@ -376,7 +376,7 @@ def test_a_member_of_a_zip_is_not_held_unpacked(crop):
 
 
 def test_what_is_kept_of_an_answer_is_small(view, found):
-    analysis = analyses._work(Upload("key", "a.dcm", lambda: view), AnalysisOptions())(lambda *_: None)
+    analysis = analyses._work(Upload("key", "a.dcm", lambda: view), AnalysisOptions(), lambda *_: None)
     assert len(pickle.dumps(analysis)) < 20_000
 
 

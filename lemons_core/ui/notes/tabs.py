@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from lemons_core.charts import notes as charts_notes
+from lemons_core.charts.base import bars_figure
 from lemons_core.dataset.collection import Collection
 from lemons_core.metrics.binary import Estimate, Scores
 from lemons_core.notes.board import Board
@@ -58,8 +59,7 @@ def render_quality(board: Board, words: str) -> None:
     )
     point = board.curve[board.curve["threshold"] >= threshold].iloc[-1]
     scores = score_rows(board.rows, board.probabilities, threshold=threshold, replicates=400)
-    with st.container(key="figures_at"):
-        columns = st.columns(4)
+    columns = st.container(key="figures_at").columns(4)
     for column, name in zip(columns, ("sensitivity", "specificity", "accuracy"), strict=False):
         render_card(column, name, scores)
     called = int(point["tp"] + point["fp"])
@@ -121,7 +121,7 @@ def render_reasons(collection: Collection, board: Board, words: str) -> None:
     _panel(
         left,
         "What the AUC loses without it",
-        charts_notes.bars_figure(names, lost["loss"], "AUC lost", low=lost["low"], high=lost["high"]),
+        bars_figure(names, lost["loss"], "AUC lost", intervals=lost[["low", "high"]]),
         key="permutation",
         alt="AUC lost: " + ", ".join(f"{name} {loss:.3f}" for name, loss in zip(names, lost["loss"], strict=True)),
         caption="Permutation: one descriptor shuffled among the scored rows, 20 times; bars span 5-95% of these. "
@@ -131,7 +131,7 @@ def render_reasons(collection: Collection, board: Board, words: str) -> None:
     _panel(
         right,
         "What the trees split on",
-        charts_notes.bars_figure(names, 100 * why.gain["share"], "share of total gain", unit="%"),
+        bars_figure(names, 100 * why.gain["share"], "share of total gain", unit="%"),
         key="gain",
         alt="Gain: " + ", ".join(f"{n} {share:.0%}" for n, share in zip(names, why.gain["share"], strict=True)),
         caption="Gain in training: it tells what the model used, not what helps on new patients. "
@@ -151,14 +151,13 @@ def render_reasons(collection: Collection, board: Board, words: str) -> None:
     )
     with right:
         st.markdown("**The mean answer, were every row the same in**")
-        chosen = st.segmented_control(
-            "Descriptor", list(why.dependence), default=next(iter(why.dependence)), required=True,
-            key=state.NOTES_DESCRIPTOR,
-            format_func=lambda name: DESCRIPTOR_WORDS[name], wrap=True, label_visibility="collapsed",
+        chosen = parts.one_of(
+            "Descriptor", why.dependence, key=state.NOTES_DESCRIPTOR,
+            format_func=DESCRIPTOR_WORDS.get, label_visibility="collapsed",
         )  # fmt: skip
         table = why.dependence[chosen]
         alt = ", ".join(f"{row.words} {row.probability:.0%}" for row in table.itertuples())
-        parts.chart(charts_notes.dependence_figure(table, list(table["n"])), "dependence", f"Mean probability: {alt}")
+        parts.chart(charts_notes.dependence_figure(table), "dependence", f"Mean probability: {alt}")
         st.caption(
             "Partial dependence. n beside a value: scored rows that hold it; few rows tell little. An average over "
             f"notes that may not occur together. {note}"
@@ -228,20 +227,11 @@ def render_models(collection: Collection, words: str) -> None:
         return
     result = notes_work.comparison(collection)
     with st.container(horizontal=True):
-        protocol = st.segmented_control(
-            "Protocol", PROTOCOLS, default="official", required=True, key=state.NOTES_PROTOCOL,
-            format_func=lambda name: name.replace("_", " "),
-        )  # fmt: skip
-        subset = st.segmented_control(
-            "Rows",
-            list(SUBSETS),
-            default="all",
-            required=True,
-            key=state.NOTES_ROWS,
-            format_func=lambda name: SUBSETS[name],
-        )
+        words_of = {name: name.replace("_", " ") for name in PROTOCOLS}
+        protocol = parts.one_of("Protocol", PROTOCOLS, key=state.NOTES_PROTOCOL, format_func=words_of.get)
+        subset = parts.one_of("Rows", SUBSETS, key=state.NOTES_ROWS, format_func=SUBSETS.get)
         units = ["row"] if protocol == "row_split" else ["row", "lesion"]
-        unit = st.segmented_control("Count", units, default="row", required=True, key=f"{state.NOTES_UNIT}{len(units)}")
+        unit = parts.one_of("Count", units, key=f"{state.NOTES_UNIT}{len(units)}")
     rows = [row for row in result if (row.protocol, row.subset, row.unit) == (protocol, subset, unit)]
     figure, table = st.columns([1, 1.2], gap="large")
     with figure:
@@ -261,19 +251,16 @@ def render_models(collection: Collection, words: str) -> None:
 
 
 def _model_table(rows: Sequence[ModelScores]) -> pd.DataFrame:
-    found = []
-    for row in rows:
-        scores = row.scores
-        found.append(
-            {
-                "model": row.model,
-                "features": row.features,
-                "AUC": interval(scores.auc),
-                "accuracy": interval(scores.accuracy),
-                "sensitivity": scores.sensitivity and scores.sensitivity.value,
-                "specificity": scores.specificity and scores.specificity.value,
-                "Brier": scores.brier,
-                "ECE": scores.ece,
-            }
-        )
-    return pd.DataFrame(found).round(3)
+    return pd.DataFrame(
+        {
+            "model": row.model,
+            "features": row.features,
+            "AUC": interval(row.scores.auc),
+            "accuracy": interval(row.scores.accuracy),
+            "sensitivity": row.scores.sensitivity and row.scores.sensitivity.value,
+            "specificity": row.scores.specificity and row.scores.specificity.value,
+            "Brier": row.scores.brier,
+            "ECE": row.scores.ece,
+        }
+        for row in rows
+    ).round(3)

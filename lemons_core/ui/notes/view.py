@@ -35,14 +35,7 @@ _LABELS = {
 
 def choose_note(features: Features) -> ParsedNote:
     """What the visitor writes, with how it was read, or chooses."""
-    way = st.segmented_control(
-        "Describe a finding",
-        ["free text", "by choice"],
-        default="free text",
-        required=True,
-        key="way",
-        bind="query-params",
-    )
+    way = parts.one_of("Describe a finding", ("free text", "by choice"), key="way", bind="query-params")
     if way == "free text":
         parsed = parse_note(_write_note())
         render_mentions(parsed)

@@ -53,14 +53,9 @@ def render_statistics(table: pd.DataFrame, seen: Overview) -> None:
         parts.chart(overlap_figure(both), "overlap", f"Rows that hold two groups: {both.to_dict()}")
     with right:
         st.markdown("**Rows by single label**")
-        by = st.segmented_control(
-            "Divide by",
-            ["split", "view", "breast_density"],
-            default="split",
-            required=True,
-            key=state.RELABEL_DIVIDE,
-            format_func=lambda column: column.replace("_", " "),
-        )
+        columns = ("split", "view", "breast_density")
+        words = {column: column.replace("_", " ") for column in columns}
+        by = parts.one_of("Divide by", columns, key=state.RELABEL_DIVIDE, format_func=words.get)
         st.dataframe(summary.label_counts_by(table, by))
     pairs = summary.view_agreement(table)
     agree, n = int(pairs["same_type"].sum()), len(pairs)

@@ -7,8 +7,9 @@ pictures the analyses are kept, of one the pixels.
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -49,16 +50,28 @@ class HeatOptions:
     layer: str
 
 
+# How Streamlit's caches tell them apart: pixels by content, and what the model says by the model too.
+_HASHES: dict[str | type, Callable[[Any], object]] = {
+    Upload: lambda upload: upload.key,
+    Scan: lambda scan: (scan.upload.key, model_sha256(), scan.analysis.image.shape, scan.analysis.result.spacing.mm),
+}
+
+
 def analyse(upload: Upload, options: AnalysisOptions) -> Analysis | Refusal:
     """The analysis of one picture; while it is under way its progress stands here.
 
     Raises ImageError or ModelError.
     """
-    job = _job(upload, options)
+    jobs, key = _jobs(), _key(upload, options)
+    if key not in jobs:
+        while len(jobs) >= MOST_KEPT:
+            jobs.pop(next(iter(jobs)))
+        jobs[key] = Job.start(partial(_work, upload, options))
+    job = jobs[key]
     job.watch("Looking at the picture")
     if job.error:
         if not isinstance(job.error, ImageError):  # the model, the memory: another time it may go well
-            _jobs().pop(_key(upload, options))
+            jobs.pop(key)
         raise job.error
     found: Analysis | Refusal = job.result
     return found
@@ -84,30 +97,16 @@ def model_sha256() -> str:
     return read_card(config.read_settings().model).sha256
 
 
-def _job(upload: Upload, options: AnalysisOptions) -> Job:
-    jobs, key = _jobs(), _key(upload, options)
-    if key not in jobs:
-        while len(jobs) >= MOST_KEPT:
-            jobs.pop(next(iter(jobs)))
-        jobs[key] = Job.start(_work(upload, options))
-    return jobs[key]
+def _work(upload: Upload, options: AnalysisOptions, progress: Progress) -> Analysis | Refusal:
+    progress(0, "waiting for its turn")
+    with _turn:
+        progress(0.02, "loading the model")
+        from lemons_core.vision.detect.analysis import analyse_picture
 
-
-def _work(upload: Upload, options: AnalysisOptions) -> Callable[[Progress], Analysis | Refusal]:
-    def work(progress: Progress) -> Analysis | Refusal:
-        progress(0, "waiting for its turn")
-        with _turn:
-            progress(0.02, "loading the model")
-            from lemons_core.vision.detect.analysis import analyse_picture
-
-            progress(0.05, "reading the file")
-            return analyse_picture(
-                read_picture(upload),
-                options,
-                progress=lambda part, text: progress(0.1 + 0.9 * part, text),
-            )
-
-    return work
+        progress(0.05, "reading the file")
+        return analyse_picture(
+            read_picture(upload), options, progress=lambda part, text: progress(0.1 + 0.9 * part, text)
+        )
 
 
 def read_picture(upload: Upload) -> "Picture":
@@ -117,22 +116,18 @@ def read_picture(upload: Upload) -> "Picture":
     return read_image(upload.read(), name=upload.name)
 
 
-@st.cache_resource(max_entries=1, scope="session", show_spinner="Reading the picture")
-def _picture(key: str, _upload: Upload) -> "Picture":
-    return read_picture(_upload)
-
-
+@st.cache_resource(max_entries=1, scope="session", hash_funcs=_HASHES, show_spinner="Reading the picture")
 def picture_of(upload: Upload) -> "Picture":
     """The pixels of one picture, read again unless it is the last one. Raises ImageError."""
-    return _picture(upload.key, upload)
+    return read_picture(upload)
 
 
-@st.cache_data(max_entries=6, scope="session", show_spinner=False)  # about 2 MB each
-def shown(key: str, window: tuple[int, int], _upload: Upload) -> bytes:
+@st.cache_data(max_entries=6, scope="session", hash_funcs=_HASHES, show_spinner=False)  # about 2 MB each
+def shown(upload: Upload, window: tuple[int, int]) -> bytes:
     """A picture as the browser shows it, at full size; `window` is width and level in per cent."""
     from lemons_core.ui.shell.viewer import encode
 
-    return encode(grey_of(_upload, window), lossless=False)
+    return encode(grey_of(upload, window), lossless=False)
 
 
 def grey_of(upload: Upload, window: tuple[int, int]) -> "np.ndarray":
@@ -144,40 +139,27 @@ def grey_of(upload: Upload, window: tuple[int, int]) -> "np.ndarray":
     return display.to_grey8(pixels, shift_window(display.display_window(pixels), *window))
 
 
-@st.cache_data(max_entries=12, scope="session", show_spinner="Drawing the heat map")
-def _explain(
-    key: str, model: str, box: "Box", heat: tuple[str, str, float], _scan: Scan, _options: HeatOptions
-) -> "HeatMap":
-    from lemons_core.vision.detect.gradcam import explain_crop, explain_detection
-
-    pixels = picture_of(_scan.upload).pixels
-    target, layer, spacing_mm = heat
-    if _options.detection is None:
-        return explain_crop(pixels, spacing_mm=spacing_mm, target=target, layer=layer)
-    return explain_detection(pixels, _options.detection, spacing_mm=spacing_mm, target=target, layer=layer)
-
-
+@st.cache_data(max_entries=12, scope="session", hash_funcs=_HASHES, show_spinner="Drawing the heat map")
 def explain(scan: Scan, options: HeatOptions) -> "HeatMap":
     """Heat map of one label in a detection, or in the crop as one piece. Raises ImageError."""
-    one = options.detection
-    box = (one.row, one.col, one.height, one.width) if one else (0, 0, *scan.analysis.image.shape)
-    heat = (options.target, options.layer, scan.analysis.result.spacing.mm)
-    return _explain(scan.upload.key, model_sha256(), box, heat, scan, options)
+    from lemons_core.vision.detect.gradcam import explain_crop, explain_detection
+
+    pixels, spacing_mm = picture_of(scan.upload).pixels, scan.analysis.result.spacing.mm
+    if options.detection is None:
+        return explain_crop(pixels, spacing_mm=spacing_mm, target=options.target, layer=options.layer)
+    return explain_detection(
+        pixels, options.detection, spacing_mm=spacing_mm, target=options.target, layer=options.layer
+    )
 
 
-@st.cache_data(max_entries=24, scope="session", show_spinner="Drawing the map again without what was learned")
-def _similarity(
-    key: str, model: str, box: "Box", heat: tuple[str, str, float], _upload: Upload, _found: "HeatMap"
-) -> float:
+@st.cache_data(
+    max_entries=24, scope="session", hash_funcs=_HASHES, show_spinner="Drawing the map again without what was learned"
+)
+def similarity(scan: Scan, options: HeatOptions) -> float:
+    """Of a map to those of models with random weights, see `gradcam.randomisation_similarity`."""
     from lemons_core.vision.detect.gradcam import randomisation_similarity
 
-    return randomisation_similarity(picture_of(_upload).pixels, _found)
-
-
-def similarity(scan: Scan, found: "HeatMap") -> float:
-    """Of a map to those of models with random weights, see `gradcam.randomisation_similarity`."""
-    heat = (found.target, found.layer, found.spacing_mm)
-    return _similarity(scan.upload.key, model_sha256(), found.box, heat, scan.upload, found)
+    return randomisation_similarity(picture_of(scan.upload).pixels, explain(scan, options))
 
 
 @st.cache_data(max_entries=8, show_spinner="Reading the mask")
@@ -192,5 +174,5 @@ def forget_scan() -> None:
     """Drop the visitor's own pictures and everything made from them."""
     uploads.forget()
     st.session_state.pop(state.SCAN_JOBS, None)
-    for cache in (_picture, shown, _explain, _similarity, mask_within):
+    for cache in (picture_of, shown, explain, similarity, mask_within):
         cache.clear()

@@ -7,9 +7,9 @@ import streamlit as st
 from lemons_core.base.terms import GROUPS
 from lemons_core.ui.scan import analyses
 from lemons_core.ui.scan.analyses import HeatOptions, Scan
-from lemons_core.ui.scan.view import chosen_detection
-from lemons_core.ui.shell import source, state
-from lemons_core.vision.record.findings import Analysis
+from lemons_core.ui.scan.view import chosen_detection, chosen_finding
+from lemons_core.ui.shell import parts, source, state
+from lemons_core.vision.record.findings import Analysis, Detection
 
 if TYPE_CHECKING:
     from lemons_core.vision.detect.gradcam import HeatMap
@@ -25,14 +25,14 @@ def read_options(analysis: Analysis) -> HeatOptions | None:
     """What the widgets of the close look say, also before they stand on the page; None where there is nothing."""
     from lemons_core.vision.detect.gradcam import DEFAULT_LAYER, LAYERS
 
-    number = chosen_detection(analysis)
-    detection = analysis.detections[number - 1] if number else None
-    found = detection or analysis.crop
-    if found is None:
+    chosen = chosen_finding(analysis)
+    if chosen is None:
         return None
+    found = chosen[0]
     label = st.session_state.get(state.SCAN_HEAT_CLASS) or st.query_params.get(state.SCAN_HEAT_CLASS, TOP)
     layer = st.session_state.get(state.SCAN_HEAT_LAYER, DEFAULT_LAYER)
     target = found.top if label not in CHOICES[1:] else label
+    detection = found if isinstance(found, Detection) else None
     return HeatOptions(detection, target, layer if layer in LAYERS else DEFAULT_LAYER)
 
 
@@ -52,20 +52,15 @@ def render_close(scan: Scan) -> None:
     from lemons_core.images import display
     from lemons_core.vision.detect.gradcam import DEFAULT_LAYER, LAYERS
 
-    number = chosen_detection(scan.analysis)
-    if not number and not scan.analysis.crop:
+    number, chosen = chosen_detection(scan.analysis), chosen_finding(scan.analysis)
+    if chosen is None:
         return
+    finding, score = chosen
     what = f"place {number}" if number else "the crop"
     st.subheader(f"Why? A close look at {what}", anchor=False)
     with st.container(horizontal=True):
-        st.segmented_control(
-            "Heat map for", CHOICES, key=state.SCAN_HEAT_CLASS, bind="query-params", default=TOP, required=True,
-            wrap=True,
-        )  # fmt: skip
-        layer = st.segmented_control(
-            "Layer", list(LAYERS), key=state.SCAN_HEAT_LAYER, default=DEFAULT_LAYER, required=True,
-            persist_state="session",
-        )  # fmt: skip
+        parts.one_of("Heat map for", CHOICES, key=state.SCAN_HEAT_CLASS, bind="query-params")
+        layer = parts.one_of("Layer", LAYERS, key=state.SCAN_HEAT_LAYER, default=DEFAULT_LAYER, persist_state="session")
     st.caption(f"{layer.capitalize()}: {LAYERS[layer]}.")
     options = read_options(scan.analysis)
     assert options, "there is a detection or a crop"
@@ -90,7 +85,7 @@ def render_close(scan: Scan) -> None:
         shown, caption=f"{what.capitalize()}, {width * found.spacing_mm:.0f} x {height * found.spacing_mm:.0f} mm",
         width="stretch", alt=f"{what}, enlarged; bright is dense",
     )  # fmt: skip
-    value = _value(scan.analysis, options)
+    value = finding.probabilities.get(options.target, score)  # as the bars show it
     if not found.heat.any():
         right.info(f"Nothing here raised the score for {found.target} ({value:.0%}).", icon=":material/blur_off:")
         return
@@ -105,7 +100,7 @@ def render_close(scan: Scan) -> None:
     )
     if trust.open:
         with trust:
-            render_trust(scan, found)
+            render_trust(scan, options, found)
 
 
 def _render_opacity() -> float:
@@ -123,17 +118,9 @@ def _render_opacity() -> float:
     return opacity
 
 
-def _value(analysis: Analysis, options: HeatOptions) -> float:
-    """The probability that the map explains, as the bars show it."""
-    if options.detection:
-        return options.detection.probabilities.get(options.target, options.detection.score)
-    assert analysis.crop
-    return analysis.crop.probabilities.get(options.target, analysis.crop.calcification)
-
-
-def render_trust(scan: Scan, found: "HeatMap") -> None:
+def render_trust(scan: Scan, options: HeatOptions, found: "HeatMap") -> None:
     """Does the map change when the model forgets, and does the heat lie where the reference mask is?"""
-    alike = analyses.similarity(scan, found)
+    alike = analyses.similarity(scan, options)
     verdict = (
         "It hardly changes: it follows the picture's own edges more than what was learned, so do not lean on it."
         if alike >= ALIKE

@@ -106,6 +106,4 @@ def forget() -> None:
     """Let go of everything that was uploaded, and empty the uploader."""
     for key in (state.SCAN_UPLOADS, state.SCAN_UPLOAD_FAULTS, state.SCAN_CHOSEN):
         st.session_state.pop(key, None)
-    st.session_state[state.SCAN_UPLOAD_ROUND] = (
-        st.session_state.get(state.SCAN_UPLOAD_ROUND, 0) + 1
-    )  # a new key empties the uploader
+    st.session_state[state.SCAN_UPLOAD_ROUND] = st.session_state.get(state.SCAN_UPLOAD_ROUND, 0) + 1

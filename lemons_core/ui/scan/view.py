@@ -5,7 +5,7 @@ from collections import Counter
 import streamlit as st
 
 from lemons_core.base import config
-from lemons_core.base.terms import GROUP_WORDS, Group
+from lemons_core.base.terms import GROUP_WORDS, Group, display
 from lemons_core.ui.scan import analyses
 from lemons_core.ui.scan.analyses import HeatOptions, Scan
 from lemons_core.ui.shell import parts, source, state
@@ -28,6 +28,14 @@ def chosen_detection(analysis: Analysis) -> int:
     first = 0 if analysis.crop else 1
     number = number if first <= number <= len(analysis.detections) else first
     return min(number, len(analysis.detections))
+
+
+def chosen_finding(analysis: Analysis) -> tuple[Detection | CropResult, float] | None:
+    """The chosen detection, else the crop as one piece, and the probability of any calcification in it."""
+    number = chosen_detection(analysis)
+    if number:
+        return analysis.detections[number - 1], analysis.detections[number - 1].score
+    return (analysis.crop, analysis.crop.calcification) if analysis.crop else None
 
 
 def summary(analysis: Analysis | Refusal) -> str:
@@ -154,7 +162,7 @@ def render_view(scan: Scan, origin: str, heat: HeatOptions | None, opacity: floa
 def _picture(scan: Scan, window: tuple[int, int], heat: HeatOptions | None, opacity: float) -> bytes:
     """The picture within a window; with the heat map in its place when that is asked for."""
     if heat is None:
-        return analyses.shown(scan.upload.key, window, scan.upload)
+        return analyses.shown(scan.upload, window)
     from lemons_core.images import display
     from lemons_core.ui.shell import viewer
 
@@ -216,15 +224,10 @@ def render_bars(scan: Scan, card: ModelCard) -> None:
     from lemons_core.charts.base import probability_figure
 
     analysis = scan.analysis
-    number = chosen_detection(analysis)
-    found: Detection | CropResult
-    if number:
-        found = analysis.detections[number - 1]
-        score = found.score
-    elif analysis.crop:
-        found, score = analysis.crop, analysis.crop.calcification
-    else:
+    number, chosen = chosen_detection(analysis), chosen_finding(analysis)
+    if chosen is None:
         return
+    found, score = chosen
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             f"**Place {number}**, {kind_words(found)}" if number else f"**The crop as one piece**, {kind_words(found)}"
@@ -248,7 +251,7 @@ def render_bars(scan: Scan, card: ModelCard) -> None:
     if scan.upload.sample:
         whose = "simulated sample" if source.overview().simulated else "sample"
         st.caption(
-            f"Reference label of this {whose}: {scan.upload.sample.group} ({source.words_of(scan.upload.sample)})."
+            f"Reference label of this {whose}: {scan.upload.sample.group} ({display(scan.upload.sample.morphology)})."
         )
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-_ENTERED = "entered"  # session: app.py's navigation has run
+from lemons_core.ui.shell import state
 
 
 def navigate() -> StreamlitPage:
     """Tell Streamlit the pages; returns the one that is asked for."""
-    st.session_state[_ENTERED] = True
+    st.session_state[state.ENTERED] = True
     return st.navigation(
         {
             "": [st.Page("pages/home.py", title="Start", icon=":material/home:", default=True)],
@@ -34,7 +34,7 @@ def enter(page_file: str) -> None:
     Until `st.navigation` has run once in a server, Streamlit takes the folder `pages/` for its older kind of app and
     runs a deep-linked page alone, without app.py. Then the pages are told here, and the same page is asked for again.
     """
-    if _ENTERED not in st.session_state:
+    if state.ENTERED not in st.session_state:
         navigate()
         asked = {name: st.query_params.get_all(name) for name in st.query_params}  # a name may stand there twice
         st.switch_page(f"pages/{Path(page_file).name}", query_params=asked)

@@ -35,7 +35,7 @@ def outline_all(rows: pd.DataFrame, lesion: str, film: Film) -> Outlines:
         if not isinstance(row["mask_file"], str):
             notes.append(f"Abnormality {number} has no mask on disk, so it is not outlined.")
             continue
-        outline = read_outline(row["mask_file"])
+        outline = _outline(row["mask_file"], Path(row["mask_file"]).stat().st_mtime_ns)
         if outline.box is None:
             notes.append(f"The mask of abnormality {number} is empty.")
             continue
@@ -49,14 +49,6 @@ def outline_all(rows: pd.DataFrame, lesion: str, film: Film) -> Outlines:
         shapes.append(Shape(outline.path, outline.box, scale, colour, chosen))
         words.append(name)
     return Outlines(tuple(sorted(shapes, key=lambda shape: shape.chosen)), "; ".join(words), tuple(notes))
-
-
-def read_outline(file: str) -> Outline:
-    """The edge of a mask from disk or from the cache.
-
-    Raises ImageError.
-    """
-    return _outline(file, Path(file).stat().st_mtime_ns)
 
 
 @st.cache_data(max_entries=64, show_spinner="Reading the mask")

@@ -1,10 +1,10 @@
 """Pieces of a page: headings, errors, charts, the data badge."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -60,6 +60,15 @@ def page_title(title: str, sentence: str) -> None:
     """Heading and the one sentence that says what the page is for."""
     st.title(title, anchor=False)
     st.markdown(sentence)
+
+
+def one_of(label: str, options: Iterable[str], *, key: str, **about: Any) -> str:
+    """Buttons of which one is always pressed: the first, unless `default` names another."""
+    shown = list(options)
+    chosen: str = st.segmented_control(
+        label, shown, key=key, required=True, wrap=True, **{"default": shown[0], **about}
+    )
+    return chosen
 
 
 def group_heading(group: str) -> str:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from lemons_core.base import config
-from lemons_core.base.terms import display
 from lemons_core.dataset.overview import Overview, Sample
 from lemons_core.ui.shell import jobs
 from lemons_core.ui.shell.worker import read_overview
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from lemons_core.dataset.quality import Report
 
 RETRY_SECONDS = 3  # a failure counts for a whole page, its badge too; a later visit tries again
-LONGEST_SHOWN = 1200  # pixels of a picture's longer side: more than a column of a page can show
 
 
 def data_root() -> tuple[Path, bool]:
@@ -79,35 +77,26 @@ def fault_table(root: Path) -> "pd.DataFrame":
     return fault_table(read_faults(root))
 
 
-def fit(pixels: "np.ndarray", longest: int = LONGEST_SHOWN) -> "np.ndarray":
+def fit(pixels: "np.ndarray", longest: int) -> "np.ndarray":
     """(H, W) float32, averaged over area until the longer side is at most `longest` pixels; never enlarged."""
     import numpy as np
     from PIL import Image
 
-    height, width = pixels.shape
-    scale = longest / max(height, width)
-    if scale >= 1:
-        return np.asarray(pixels, dtype=np.float32)
-    size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    shrunk = Image.fromarray(np.ascontiguousarray(pixels, dtype=np.float32)).resize(size, Image.Resampling.BOX)
-    return np.asarray(shrunk, dtype=np.float32)
+    image = Image.fromarray(np.asarray(pixels, dtype=np.float32))
+    image.thumbnail((longest, longest), Image.Resampling.BOX, reducing_gap=None)
+    return np.asarray(image)
 
 
 @st.cache_data(max_entries=48, show_spinner=False)
-def thumbnail(file: str, longest: int = 320) -> "np.ndarray":
+def thumbnail(file: str) -> "np.ndarray":
     """(H, W) uint8 of a crop on disk, in its natural window."""
     from lemons_core.images import read_image
     from lemons_core.images.display import to_grey8
 
-    return to_grey8(fit(read_image(Path(file)).pixels, longest))
+    return to_grey8(fit(read_image(Path(file)).pixels, 320))
 
 
 def example(seen: Overview, group: str) -> Sample | None:
     """One crop whose type names this group alone, else any of the group."""
     samples = seen.of_group(group)
     return next((sample for sample in samples if "-" not in sample.morphology), next(iter(samples), None))
-
-
-def words_of(sample: Sample) -> str:
-    """The type of a sample in words."""
-    return display(sample.morphology)

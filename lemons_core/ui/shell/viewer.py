@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from lemons_core.images import Picture, display, read_image
+from lemons_core.images import display, read_image
 
 WHITE = 65535
 JPEG_QUALITY = 92
@@ -99,13 +99,9 @@ def read_film(file: str) -> Film:
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the picture")  # two views, a crop and the one before: 100 MB
 def _film(file: str, modified: int) -> Film:
-    return replace(film_of(read_image(Path(file))), picture=f"{file} {modified}")
-
-
-def film_of(picture: Picture) -> Film:
-    """A picture as it is shown: half the memory, and quick to window."""
-    values = np.rint(picture.pixels * WHITE).astype(np.uint16)
-    return Film(values, display.display_window(picture.pixels), picture.spacing_mm)
+    picture = read_image(Path(file))
+    values = np.rint(picture.pixels * WHITE).astype(np.uint16)  # half the memory, and quick to window
+    return Film(values, display.display_window(picture.pixels), picture.spacing_mm, f"{file} {modified}")
 
 
 def shift_window(window: tuple[float, float], width: int, level: int) -> tuple[float, float]:
@@ -150,7 +146,7 @@ def show(data: bytes, frame: Frame, *, on_choose: Callable[[int], None] | None =
     data : PNG or JPEG
     on_choose : called with the index among the shapes of the one that was chosen, before the page runs again
     """
-    head = {
+    about = {
         "picture": hashlib.blake2b(frame.picture.encode(), digest_size=8).hexdigest(),
         "width": frame.size[1],
         "height": frame.size[0],
@@ -167,13 +163,9 @@ def show(data: bytes, frame: Frame, *, on_choose: Callable[[int], None] | None =
         if on_choose and isinstance(index, int) and 0 <= index < len(frame.shapes):  # it comes from a browser
             on_choose(index)
 
-    _zoom(key=frame.key, data=_packed(head, data), on_chosen_change=chosen)
-
-
-def _packed(head: dict[str, object], picture: bytes) -> bytes:
-    """Length of the head, head, picture: bytes go to the browser as they are, where JSON would need base64."""
-    text = json.dumps(head).encode()
-    return len(text).to_bytes(4) + text + picture
+    # Length of the head, head, picture: bytes go to the browser as they are, where JSON would need base64.
+    head = json.dumps(about).encode()
+    _zoom(key=frame.key, data=len(head).to_bytes(4) + head + data, on_chosen_change=chosen)
 
 
 _HTML = """

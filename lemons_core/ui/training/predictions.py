@@ -6,7 +6,8 @@ import streamlit as st
 
 from lemons_core.base.errors import LemonsError
 from lemons_core.base.terms import GROUPS
-from lemons_core.charts import training as charts
+from lemons_core.charts.notes import reliability_figure
+from lemons_core.charts.training import LABEL_MARKS, confusion_figure
 from lemons_core.metrics.binary import ece, reliability, wilson
 from lemons_core.ui.shell import jobs, parts, source, state
 from lemons_core.ui.training.view import LABELS
@@ -48,11 +49,9 @@ def choose_pictures() -> tuple[Path | None, int, str]:
         seen = source.overview()
         if seen.images["crop"]:
             choices.append(COLLECTION)
-    chosen = st.segmented_control(
+    chosen = parts.one_of(
         "Pictures that the model has not seen",
         choices,
-        default=SIMULATED,
-        required=True,
         key="pictures",
         bind="query-params",
         help="Simulated tiles come from a seed of their own. The test split is that of the data in use, whole crops.",
@@ -98,7 +97,7 @@ def render_confusion(predictions: PredictionSet, counted: str) -> None:
         f"of {row.sum()} {name}: " + ", ".join(f"{k} {found}" for k, found in zip(row, NAMES, strict=True) if k)
         for name, row in zip(NAMES, counts, strict=True)
     )
-    parts.chart(charts.confusion_figure(counts, NAMES), "confusion", f"Reference against answer: {alt}")
+    parts.chart(confusion_figure(counts, NAMES), "confusion", f"Reference against answer: {alt}")
     st.caption(
         f"{counted}; counted here: {n:,} with one reference label. *None*: any calcification below 50%. "
         "Rows are the reference label, shares are of the row."
@@ -112,7 +111,8 @@ def render_calibration(predictions: PredictionSet, counted: str) -> None:
     reference, probabilities = predictions.known(words[chosen])
     table = reliability(reference, probabilities)
     alt = "; ".join(f"stated {row.probability:.0%}, seen {row.share:.0%} of {row.n}" for row in table.itertuples())
-    parts.chart(charts.reliability_figure(table, words[chosen]), "calibration_plot", f"Reliability: {alt}")
+    figure = reliability_figure(table, seen="share seen", colour=LABEL_MARKS[words[chosen]].colour)
+    parts.chart(figure, "calibration_plot", f"Reliability: {alt}")
     st.caption(
         f"Mean distance of stated and seen share (ECE) {ece(reference, probabilities):.3f}. {counted}; known here: "
         f"{len(reference):,}. On the dashed line is perfect; larger dots hold more pictures; 95% intervals by Wilson."

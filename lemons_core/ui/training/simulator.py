@@ -1,20 +1,18 @@
 """What the simulator draws: a visitor chooses, and the picture changes at once."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from lemons_core.base.colours import GROUP_COLOURS, NEUTRAL
 from lemons_core.base.terms import DISTRIBUTION, GROUP_WORDS, MORPHOLOGY, Group, display
 from lemons_core.labels.mapping import read_mapping
-from lemons_core.ui.shell import state
+from lemons_core.ui.shell import parts, state
 
 if TYPE_CHECKING:
     from lemons_core.simulate.crop import SimulatedCrop
 
-Choice = TypeVar("Choice")
 KINDS = {display(token): token for token in MORPHOLOGY}
 DISTRIBUTIONS = {display(token): token for token in DISTRIBUTION}
 DENSITIES = {"any": None, "1 fatty": 1, "2 scattered": 2, "3 uneven": 3, "4 dense": 4}
@@ -95,17 +93,22 @@ def choose_drawing() -> Drawing:
         placeholder="none: normal tissue",
         help="The kinds are the calcification types of CBIS-DDSM; several may lie in one picture.",
     )
-    distribution = _one_of(
-        "Distribution", DISTRIBUTIONS, "grouped", key="spread", help="How the specks lie to each other."
+    distribution = parts.one_of(
+        "Distribution",
+        DISTRIBUTIONS,
+        default="grouped",
+        key="spread",
+        bind="query-params",
+        help="How the specks lie to each other.",
     )
-    density = _one_of(
+    density = parts.one_of(
         "Breast density",
         DENSITIES,
-        "any",
         key="density",
+        bind="query-params",
         help="How much of the breast is gland, in the four classes of BI-RADS.",
     )
-    look = _one_of("Look", {"film": "film", "digital": "digital"}, "film", key="look")
+    look = parts.one_of("Look", ("film", "digital"), key="look", bind="query-params")
     spacing = st.slider(
         "Pixel spacing (mm): how much one pixel covers", 0.05, 0.22, 0.1, 0.01, key="spacing", bind="query-params"
     )
@@ -125,14 +128,7 @@ def choose_drawing() -> Drawing:
         "Seed", 0, 999_999, SEED, key="seed", bind="query-params", help="The same seed, the same picture."
     )
     tokens = tuple(KINDS[kind] for kind in kinds)
-    return Drawing(tokens, distribution, density, look, spacing, size, noise, seed)
-
-
-def _one_of(label: str, choices: Mapping[str, Choice], default: str, *, key: str, help: str | None = None) -> Choice:
-    chosen = st.segmented_control(
-        label, list(choices), default=default, required=True, key=key, bind="query-params", wrap=True, help=help
-    )
-    return choices[chosen]
+    return Drawing(tokens, DISTRIBUTIONS[distribution], DENSITIES[density], look, spacing, size, noise, seed)
 
 
 def _next_seed() -> None:

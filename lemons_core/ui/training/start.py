@@ -41,9 +41,7 @@ def render_form(runs: Sequence[Run]) -> None:
         "leave the page, or close the app, and it goes on. One run at a time."
     )
     with st.container(border=True):
-        init = st.segmented_control(
-            "Start from", list(STARTS), default="the shipped model", required=True, key=state.TRAINING_RUN + "init"
-        )
+        init = parts.one_of("Start from", STARTS, key=state.TRAINING_RUN + "init")
         left, right = st.columns(2)
         epochs = left.slider(
             _label("epochs"),

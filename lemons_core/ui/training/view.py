@@ -64,8 +64,7 @@ def render_answer(run: Run) -> None:
         return
     name, figures = run.measured
     st.markdown(f"**AUC with 95% intervals**, {source_words(run, name, figures)}")
-    with st.container(key="figures"):
-        columns = st.columns(len(LABELS))
+    columns = st.container(key="figures").columns(len(LABELS))
     for column, (label, words) in zip(columns, LABELS.items(), strict=True):
         found = auc_of(figures, label)
         value, interval = (f"{found[0]:.3f}", f"{found[1]:.3f} to {found[2]:.3f}") if found else ("–", "not measured")
@@ -215,10 +214,8 @@ def render_card(run: Run, card: ModelCard) -> None:
         bands = ", ".join(
             f"{LABELS.get(label, label)} {low:.0%} to {high:.0%}" for label, (low, high) in card.abstain.items()
         )
-        fitted = card.detection_platt != (
-            1.0,
-            0.0,
-        )  # after a short run too few detections are on calcium to fit anything
+        # After a short run too few detections are on calcium to fit anything.
+        fitted = card.detection_platt != (1.0, 0.0)
         views = card.training.get("detection_platt", {}).get("views") if fitted else None
         rows |= {
             "temperature": temperatures or "none",
