@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run: Handler, text: str) -> argparse.ArgumentParser:
+    def command(name: str, run: Handler | None, text: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text, epilog=config.NOTICE)
         sub.set_defaults(run=run)
         return sub

@@ -5,17 +5,12 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from lemons_core.base import config
 
 Handler = Callable[[argparse.Namespace], int]
-
-
-class AddCommand(Protocol):
-    """Adds one subcommand: its name, what runs it, one sentence of help."""
-
-    def __call__(self, name: str, run: Handler, text: str) -> argparse.ArgumentParser: ...
+AddCommand = Callable[[str, Handler | None, str], argparse.ArgumentParser]  # its name, what runs it, a sentence of help
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +28,18 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError("must be 1 or more")
     return value
+
+
+def within(low: float, high: float, *, told: str = "") -> Callable[[str], float]:
+    """A type of numbers from `low` to `high`; `told` is the message for others."""
+
+    def number(text: str) -> float:
+        value = float(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(told or f"must lie in {low:g}-{high:g}")
+        return value
+
+    return number
 
 
 class ProgressBar:

@@ -30,9 +30,8 @@ _WARNING = "A probability, not a diagnosis. The collection is case-enriched: thi
 
 
 def register(command: AddCommand) -> None:
-    parts = command("notes", _none, "malignancy from the professionals' notes").add_subparsers(
-        required=True, metavar="ACTION"
-    )
+    notes = command("notes", None, "malignancy from the professionals' notes")
+    parts = notes.add_subparsers(required=True, metavar="ACTION")
 
     def action(name: str, run: Handler, text: str) -> argparse.ArgumentParser:
         sub = parts.add_parser(name, help=text, description=text, epilog=config.NOTICE)
@@ -66,10 +65,6 @@ def _add_features(parser: argparse.ArgumentParser, default: Features | None, wor
     parser.add_argument(
         "--features", choices=tuple(FEATURE_SETS), default=default, help=f"feature set (default: {words or default})"
     )
-
-
-def _none(arguments: argparse.Namespace) -> int:  # argparse requires an action before it comes to this
-    raise AssertionError("an action is required")
 
 
 def _train(arguments: argparse.Namespace) -> int:

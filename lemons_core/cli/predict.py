@@ -6,7 +6,7 @@ from typing import Any
 
 from lemons_core.base import config
 from lemons_core.base.errors import DataError
-from lemons_core.cli.common import AddCommand, ProgressBar, add_json, add_model, positive, print_json
+from lemons_core.cli.common import AddCommand, ProgressBar, add_json, add_model, positive, print_json, within
 from lemons_core.vision.record.findings import MIN_SCORE, AnalysisOptions
 
 _SHOWN = 10  # regions of a file that are printed; --json holds all
@@ -30,29 +30,17 @@ def register(command: AddCommand) -> None:
     predict.add_argument(
         "--boxes", type=Path, metavar="DIR", help="write the picture with every region in a numbered box here"
     )
+    spacing = within(0.005, 2, told="must be millimetres a pixel, such as 0.05")
     predict.add_argument("--kind", choices=("view", "crop"), help="what the files are (default: told from the picture)")
-    predict.add_argument("--spacing", type=_millimetres, metavar="MM", help="pixel spacing of files that state none")
+    predict.add_argument("--spacing", type=spacing, metavar="MM", help="pixel spacing of files that state none")
     predict.add_argument(
-        "--min-score", type=_share, metavar="P", help="leave out regions below this (default: 0.05)", default=MIN_SCORE
-    )
+        "--min-score", type=within(0, 1), metavar="P", default=MIN_SCORE,
+        help="leave out regions below this (default: 0.05)",
+    )  # fmt: skip
     predict.add_argument("--anyway", action="store_true", help="go on with pictures that are refused as no mammogram")
     predict.add_argument("--jobs", type=positive, default=1, help="processes at a time (default: 1)")
     predict.add_argument("--dask", metavar="ADDRESS", help="a running Dask cluster, such as tcp://127.0.0.1:8786")
     add_json(predict)
-
-
-def _millimetres(text: str) -> float:
-    value = float(text)
-    if not 0.005 <= value <= 2:
-        raise argparse.ArgumentTypeError("must be millimetres a pixel, such as 0.05")
-    return value
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError("must lie in 0-1")
-    return value
 
 
 def _predict(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ import os
 from dataclasses import fields
 from pathlib import Path
 
-from lemons_core.cli.common import AddCommand, ProgressBar, data_root, positive
+from lemons_core.cli.common import AddCommand, ProgressBar, data_root, positive, within
 from lemons_core.vision.record.recipe import COUNT, SHARE, Recipe, option_of
 
 
@@ -17,24 +17,18 @@ def register(command: AddCommand) -> None:
     train.add_argument(
         "--out", type=Path, default=Path("runs/latest"), help="model folder to write (default: runs/latest)"
     )
+    kinds = {COUNT: positive, SHARE: within(0, 0.9)}
     for setting in fields(Recipe):
         about = setting.metadata
         if about["help"]:
             train.add_argument(
                 option_of(setting.name),
-                type={COUNT: positive, SHARE: share}.get(about["kind"], about["kind"]),
+                type=kinds.get(about["kind"], about["kind"]),
                 default=setting.default,
                 choices=about["choices"],
                 help=f"{about['help']} (default: {about['unset'] or setting.default})",
             )
     train.add_argument("--restart", action="store_true", help="forget the run that the model folder holds")
-
-
-def share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 0.9:
-        raise argparse.ArgumentTypeError("must lie in 0-0.9")
-    return value
 
 
 def _train(arguments: argparse.Namespace) -> int:

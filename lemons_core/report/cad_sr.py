@@ -5,7 +5,7 @@ highdicom has items and modules of structured reports but not this template, so 
 
 from collections.abc import Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -15,11 +15,9 @@ from pydicom.uid import ExplicitVRLittleEndian, MammographyCADSRStorage, generat
 
 from lemons_core.base import config, extras
 from lemons_core.base.terms import Group, Laterality, View
+from lemons_core.images.info import ImageInfo
 from lemons_core.vision.record.card import ModelCard
 from lemons_core.vision.record.findings import Analysis, Detection
-
-if TYPE_CHECKING:
-    from lemons_core.images.info import ImageInfo
 
 _DCM, _MM = codes.DCM, Code("mm", "UCUM", "millimeter")
 _SOURCE = Code("260753009", "SCT", "Source")
@@ -96,7 +94,7 @@ class _Tree:
             self.code(_DCM.SummaryOfAnalyses, codes.cid6042.NotAttempted, "CONTAINS"),
         ]
 
-    def library_entry(self, image: "ImageInfo") -> Any:
+    def library_entry(self, image: ImageInfo) -> Any:
         """4020: what the referenced capture says of itself."""
         context = "HAS ACQ CONTEXT"
         rows = []

@@ -33,7 +33,6 @@ def dicom_files(analysis: Analysis, pixels: np.ndarray, card: ModelCard) -> dict
 
     Source: DICOM PS3.16, TID 4000 and the templates that it includes.
     """
-    require_highdicom()
     capture = _capture(analysis, pixels, card)
     report = cad_sr(analysis, card, capture, **_equipment(card))
     return {"overlay.dcm": _bytes(capture), "cad-sr.dcm": _bytes(report)}

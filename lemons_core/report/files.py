@@ -14,7 +14,7 @@ from lemons_core.base.io import write_atomic
 from lemons_core.images.display import to_grey8, write_heatmap
 from lemons_core.report.closer import MOST_CLOSE
 from lemons_core.report.dicom import dicom_files, require_highdicom
-from lemons_core.report.pdf import write_report
+from lemons_core.report.pdf import report_pdf
 from lemons_core.report.pictures import draw_boxes
 from lemons_core.report.tables import FILE_COLUMNS, REGION_COLUMNS, file_row, region_rows, table_bytes
 from lemons_core.vision.record.findings import Analysis, Refusal
@@ -49,7 +49,6 @@ class Files:
 
     def write(self, analysis: Analysis | Refusal, picture: "Picture", model: "Model", scan: int) -> None:
         """Write the files of one analysis; of a refusal the report alone."""
-
         pixels, heat, stem = picture.pixels, None, f"scan-{scan}"
         if not isinstance(analysis, Refusal):
             if self.report or self.heatmap:
@@ -62,7 +61,8 @@ class Files:
             if self.boxes:
                 write_atomic(self.boxes / f"{stem}_boxes.png", boxes_png(analysis, pixels))
         if self.report:
-            write_report(self.report / f"{stem}.pdf", analysis, pixels, model.card, name=f"scan {scan}", heat=heat)
+            data = report_pdf(analysis, pixels, model.card, name=f"scan {scan}", heat=heat)
+            write_atomic(self.report / f"{stem}.pdf", data)
 
     def is_written(self, record: dict[str, Any]) -> bool:
         """Whether the files of a record of `predict_many` are all there."""

@@ -90,9 +90,9 @@ class Page(FPDF):
         self.multi_cell(0, 6, text, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
         self.ln(1)
 
-    def paragraph(self, text: str, *, size: float = 8.5, colour: str = INK, width: float = 0) -> None:
+    def paragraph(self, text: str, *, size: float = 8.5, colour: str = INK) -> None:
         self.use("", size, colour)
-        self.multi_cell(width, size * 0.53, text, align="L", new_x=XPos.LEFT, new_y=YPos.NEXT)
+        self.multi_cell(0, size * 0.53, text, align="L", new_x=XPos.LEFT, new_y=YPos.NEXT)
 
     def note(self, text: str) -> None:
         """A warning in a box, whole on one page."""
@@ -108,16 +108,14 @@ class Page(FPDF):
         self.rect(MARGIN_MM, top, 1, self.get_y() - top, style="F")
         self.ln(1.5)
 
-    def picture(
-        self, pixels: np.ndarray, x: float, y: float, width: float, height: float, *, text: str
-    ) -> tuple[float, float, float]:
-        """Put (H, W) or (H, W, 3) uint8 at the top left of a frame; returns x, y and mm a pixel.
+    def picture(self, pixels: np.ndarray, x: float, y: float, width: float, height: float, *, text: str) -> float:
+        """Put (H, W) or (H, W, 3) uint8 at the top left of a frame; returns mm a pixel.
 
         text : what is to be seen, for people who cannot see it
         """
         scale = min(width / pixels.shape[1], height / pixels.shape[0])
         self.image(encoded(pixels), x, y, pixels.shape[1] * scale, pixels.shape[0] * scale, alt_text=text)
-        return x, y, scale
+        return scale
 
     def bar(self, x: float, y: float, width: float, label: str, value: float, colour: str) -> None:
         """One line: a label, a bar for a probability of 0-1, its value."""

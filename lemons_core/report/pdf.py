@@ -3,23 +3,18 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from fpdf.enums import XPos, YPos
 
-from lemons_core.base.io import write_atomic
 from lemons_core.base.terms import GROUPS, display
 from lemons_core.images.display import to_grey8
+from lemons_core.images.info import ImageInfo
 from lemons_core.report.closer import render_close, render_model, render_words
 from lemons_core.report.page import GREY, INK, MARGIN_MM, Page
 from lemons_core.report.pictures import detection_colour, fit
 from lemons_core.vision.record.card import ModelCard
 from lemons_core.vision.record.findings import Analysis, Detection, Refusal
-
-if TYPE_CHECKING:
-    from lemons_core.images.info import ImageInfo
 
 LONGEST_PX = 1600  # of the view as printed: 300 dpi over 13 cm
 _BEGINNING = "Found, classified and drawn by a program; nobody has looked at it. Probabilities are no diagnosis."
@@ -29,19 +24,6 @@ _SPACING = {
     "estimated": "estimated from the size of the breast",
     "assumed": "assumed, as for film scans",
 }
-
-
-def write_report(
-    path: str | Path,
-    analysis: Analysis | Refusal,
-    pixels: np.ndarray,
-    card: ModelCard,
-    *,
-    name: str = "scan 1",
-    heat: np.ndarray | None = None,
-) -> None:
-    """Write `report_pdf` to a file, whole or not at all."""
-    write_atomic(Path(path), report_pdf(analysis, pixels, card, name=name, heat=heat))
 
 
 def report_pdf(
@@ -60,7 +42,7 @@ def report_pdf(
     name : title; the name of a file may hold that of a patient, so it is never taken from there
     heat : (H, W) float32, 0-1, on the pixel grid of the picture; None leaves heat maps out
     """
-
+    found = None if isinstance(analysis, Refusal) else analysis
     page = Page(name=name, origin=f"Probabilities by a model trained on {card.trained_on}.")
     page.use("B", 18, INK)
     page.multi_cell(0, 9, "Calcifications in a mammogram", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
@@ -68,33 +50,29 @@ def report_pdf(
     page.ln(2)
     if isinstance(analysis, Refusal):
         page.note(f"Refused: {analysis.reason}")
-        _render_image(page, analysis.image, pixels, None)
-        warnings = analysis.image.warnings
-    else:
-        if analysis.forced:
-            page.note(f"Refused: {analysis.forced} The figures were asked for all the same.")
-        _render_image(page, analysis.image, pixels, analysis)
-        warnings = analysis.warnings
-    for warning in warnings:
+    elif analysis.forced:
+        page.note(f"Refused: {analysis.forced} The figures were asked for all the same.")
+    _render_image(page, analysis.image, pixels, found)
+    for warning in (found or analysis.image).warnings:
         page.note(warning)
-    if not isinstance(analysis, Refusal):
-        _render_detections(page, analysis.detections)
-        render_close(page, pixels, analysis, heat)
+    if found:
+        _render_detections(page, found.detections)
+        render_close(page, pixels, found, heat)
     render_words(page)
     render_model(page, card)
     return bytes(page.output())
 
 
-def _render_image(page: Page, image: "ImageInfo", pixels: np.ndarray, analysis: Analysis | None) -> None:
+def _render_image(page: Page, image: ImageInfo, pixels: np.ndarray, analysis: Analysis | None) -> None:
     """The picture with its boxes on the left, the answer and the facts on the right."""
     top = page.get_y()
     detections = analysis.detections if analysis else ()
     shown = fit(to_grey8(pixels), LONGEST_PX)
     words = f"The picture with {len(detections)} numbered regions" if detections else "The picture"
-    x, y, scale = page.picture(shown, MARGIN_MM, top, 104, 140, text=words)
-    _draw_boxes(page, detections, x, y, scale * shown.shape[0] / image.height)
-    bottom = y + shown.shape[0] * scale
-    left = x + max(shown.shape[1] * scale, 60) + 8
+    scale = page.picture(shown, MARGIN_MM, top, 104, 140, text=words)
+    _draw_boxes(page, detections, MARGIN_MM, top, scale * shown.shape[0] / image.height)
+    bottom = top + shown.shape[0] * scale
+    left = MARGIN_MM + max(shown.shape[1] * scale, 60) + 8
     page.set_left_margin(left)
     page.set_y(top)
     if analysis:
@@ -146,7 +124,7 @@ def _summary(analysis: Analysis) -> str:
     return " ".join([*found, f"{regions}: " + ", ".join(f"{n} {group}" for group, n in groups.most_common()) + "."])
 
 
-def _facts(image: "ImageInfo", analysis: Analysis | None) -> dict[str, str]:
+def _facts(image: ImageInfo, analysis: Analysis | None) -> dict[str, str]:
     facts = {
         "Side and view": f"{display(image.laterality) if image.laterality else 'side not stated'}, "
         f"{image.view or 'view not stated'}",

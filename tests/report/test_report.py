@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pydicom
@@ -15,7 +16,8 @@ from support.report import CARD, analysis, pdf_pages, picture, refusal, region, 
 from lemons_core.base import config
 from lemons_core.base.errors import LemonsError
 from lemons_core.report import page as paper
-from lemons_core.report import regions_csv, report_pdf, result_json, write_report
+from lemons_core.report import regions_csv, report_pdf, result_json
+from lemons_core.report.files import Files
 from lemons_core.report.pictures import cut_around, draw_boxes, fit
 from lemons_core.vision.record.findings import CropResult
 
@@ -82,10 +84,10 @@ def test_forty_regions_break_over_pages(latin):
 
 
 def test_a_report_is_whole_or_not_there(tmp_path):
-    path = tmp_path / "new" / "report.pdf"
-    write_report(path, analysis(TWO), PIXELS, CARD)
-    write_report(path, analysis(TWO), PIXELS, CARD, name="again")
-    assert [file.name for file in path.parent.iterdir()] == ["report.pdf"]
+    path = tmp_path / "new" / "scan-1.pdf"
+    for _ in range(2):
+        Files(report=path.parent).write(refusal("a cat"), picture(), SimpleNamespace(card=CARD), 1)
+    assert [file.name for file in path.parent.iterdir()] == ["scan-1.pdf"]
     assert path.read_bytes().rstrip().endswith(b"%%EOF")
 
 
