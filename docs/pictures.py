@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from lemons_core.base.errors import ImageError
 from lemons_core.base.terms import DISPLAY, MORPHOLOGY
 from lemons_core.images import read_image
-from lemons_core.mammogram import FILM_SPACING_MM, kind_of_pixels
+from lemons_core.mammogram.spacing import FILM_SPACING_MM, kind_of_pixels
 from lemons_core.simulate.crop import simulate_crop
 from lemons_core.simulate.view import Lesion, simulate_view
 from lemons_core.vision.network.preprocess import resample

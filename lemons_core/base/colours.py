@@ -1,7 +1,7 @@
 """One fixed colour for each group and pathology, the same on every page and in every picture.
 
 Every colour has a contrast of 3 to 1 or more against the light and the dark page, and the members of one family keep
-apart under simulated protanopia, deuteranopia and tritanopia (tests/test_charts.py measures both).
+apart under simulated protanopia, deuteranopia and tritanopia (tests/charts/test_charts.py measures both).
 """
 
 from lemons_core.base.terms import Group, Pathology

@@ -79,11 +79,10 @@ def parse_mapping(text: str, *, where: str = "mapping") -> GroupMapping:
         raise DataError(f"The column '{missing[0]}' is missing", where=where, todo=todo)
     rules: dict[str, Rule] = {}
     for number, row in enumerate(rows, start=1):
-        rule = _parse_rule(row, f"{where}, row {number}")
+        here = f"{where}, row {number}"
+        rule = _parse_rule(row, here)
         if rule.token in rules:
-            raise DataError(
-                f"{rule.token} stands twice", where=f"{where}, row {number}", todo="Give each token one row."
-            )
+            raise DataError(f"{rule.token} stands twice", where=here, todo="Give each token one row.")
         rules[rule.token] = rule
     absent = sorted(set(MORPHOLOGY) - set(rules))
     if absent:

@@ -116,21 +116,13 @@ def moved_rows(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     Columns case_id, morphology, from, to (single labels), groups_from, groups_to.
     """
     labels = ["calc_group", "calc_groups"]
-    joined = before[["case_id", "morphology", *labels]].merge(
-        after[["case_id", *labels]], on="case_id", suffixes=("", "_to")
-    )
-    one, two = joined["calc_group"].fillna(NO_GROUP), joined["calc_group_to"].fillna(NO_GROUP)
-    changed = (one != two) | (joined["calc_groups"] != joined["calc_groups_to"])
-    return pd.DataFrame(
-        {
-            "case_id": joined["case_id"],
-            "morphology": joined["morphology"],
-            "from": one,
-            "to": two,
-            "groups_from": joined["calc_groups"].map(", ".join),
-            "groups_to": joined["calc_groups_to"].map(", ".join),
-        }
-    )[changed].reset_index(drop=True)
+    rows = before[["case_id", "morphology", *labels]].merge(after[["case_id", *labels]], on="case_id")
+    for side, suffix in (("from", "_x"), ("to", "_y")):
+        rows[side] = rows[f"calc_group{suffix}"].fillna(NO_GROUP)
+        rows[f"groups_{side}"] = rows[f"calc_groups{suffix}"].map(", ".join)
+    changed = (rows["from"] != rows["to"]) | (rows["groups_from"] != rows["groups_to"])
+    columns = ["case_id", "morphology", "from", "to", "groups_from", "groups_to"]
+    return rows.loc[changed, columns].reset_index(drop=True)
 
 
 def summarise(table: pd.DataFrame, suspects: int) -> dict[str, Any]:

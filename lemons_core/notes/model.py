@@ -142,14 +142,8 @@ def by_lesion(table: pd.DataFrame, probabilities: np.ndarray) -> pd.DataFrame:
 
     Returns one row a lesion: lesion_id, patient_id, label (0 or 1), probability (0-1), views (1 or 2).
     """
-    rows = pd.DataFrame(
-        {
-            "lesion_id": table["lesion_id"].to_numpy(dtype=object),
-            "patient_id": table["patient_id"].to_numpy(dtype=object),
-            "label": is_malignant(table),
-            "odds": logit(probabilities),
-        }
-    )
+    rows = table[["lesion_id", "patient_id"]].astype(object)
+    rows = rows.assign(label=is_malignant(table), odds=logit(probabilities))
     groups = rows.groupby("lesion_id", sort=True)
     lesions = groups.agg(
         patient_id=("patient_id", "first"), label=("label", "max"), odds=("odds", "mean"), views=("odds", "size")

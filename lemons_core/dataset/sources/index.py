@@ -21,12 +21,11 @@ RECIPE = 1  # raise it when Facts change, so that an old index is read anew
 _READERS = 8  # reading headers waits for the disk more than for the processor
 _CHUNK = 2000  # files after which the index is saved, so that an interrupted reading goes on from there
 
-# Columns that are found out later and remembered: whole-picture facts that cost a decoding.
-_LATER = {"pixels": "string", "areas": "Int64"}
+# The last two are found out later and remembered: whole-picture facts that cost a decoding.
 _TYPES = {
     "path": "string", "size": "int64", "mtime_ns": "int64", "series": "string", "rows": "int64", "columns": "int64",
     "bits": "int64", "instance": "Int64", "described": "string", "levels": "string", "sample": "string",
-    "fault": "string", **_LATER,
+    "fault": "string", "pixels": "string", "areas": "Int64",
 }  # fmt: skip
 
 

@@ -40,7 +40,11 @@ def parse_note(text: str) -> ParsedNote:
     text : up to 20,000 characters; markup and formulas are only characters, nothing in it is ever run
     Raises DataError: not text, empty, or too long
     """
-    _check_text(text)
+    if not isinstance(text, str) or not text.strip():
+        raise DataError("The note is empty", todo='Write a finding, such as "grouped amorphous calcifications".')
+    if len(text) > MAX_CHARS:
+        todo = "Paste the sentences about the finding only."
+        raise DataError(f"The note is too long: {len(text):,} characters, {MAX_CHARS:,} at most", todo=todo)
     phrases = read_phrases(text)
     negated, unknown = negated_positions(phrases.roles), tuple(phrases.unknown)
     # "no calcification in the left breast" denies the calcification, not the side
@@ -52,14 +56,6 @@ def parse_note(text: str) -> ParsedNote:
     if not note.has_finding:
         cautions.append("No type, distribution or BI-RADS category is said to be present, so there is no probability.")
     return ParsedNote(text, note if note.has_finding else None, mentions, unknown, tuple(cautions))
-
-
-def _check_text(text: object) -> None:
-    if not isinstance(text, str) or not text.strip():
-        raise DataError("The note is empty", todo='Write a finding, such as "grouped amorphous calcifications".')
-    if len(text) > MAX_CHARS:
-        todo = "Paste the sentences about the finding only."
-        raise DataError(f"The note is too long: {len(text):,} characters, {MAX_CHARS:,} at most", todo=todo)
 
 
 def chosen_note(note: Note) -> ParsedNote:
