@@ -131,7 +131,7 @@ def test_progress_and_time_left(write):
     assert read_run(write("fresh", {"state": "stopped"})).seconds_left is None
 
 
-def test_runs_are_found_newest_first_with_unique_names(write, tmp_path):
+def test_runs_are_found_newest_first_with_unique_names(write, tmp_path, monkeypatch):
     write("a", {"state": "finished"})
     time.sleep(0.02)
     write("b", {"state": "finished"})
@@ -139,7 +139,9 @@ def test_runs_are_found_newest_first_with_unique_names(write, tmp_path):
     twin.mkdir(parents=True)
     (twin / "history.jsonl").write_text(json.dumps(line(1, micro=0.7)) + "\n")
     (tmp_path / "runs" / "empty").mkdir()
-    runs = find_runs([tmp_path / "runs", tmp_path / "elsewhere", tmp_path / "missing"])
+    monkeypatch.setenv("LEMONS_RUNS", str(tmp_path / "elsewhere"))
+    monkeypatch.chdir(tmp_path)
+    runs = find_runs()
     assert [run.key for run in runs] == [SHIPPED, "a", "b", "a-2"]
     assert runs[0].card and runs[0].state == "finished" and runs[0].measured[1]["labels"]
 

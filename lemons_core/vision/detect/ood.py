@@ -5,7 +5,7 @@ whether the network's own filters see what they see in tissue. It knows noise, t
 photograph, normalised to local contrast, is too much like tissue for it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -63,8 +63,7 @@ def fit_feature_distribution(network: CalcificationNet, items: TileDataset) -> F
     correlation = torch.corrcoef(((fitted - fitted.mean(0)) / spread).T).nan_to_num()
     shrunken = (1 - SHRINKAGE) * correlation + SHRINKAGE * torch.eye(len(spread))
     unscaled = FeatureDistribution(fitted.mean(0), torch.linalg.inv(shrunken) / (spread[:, None] * spread[None]), 1.0)
-    limit = MARGIN * float(torch.quantile(unscaled.distance(held), QUANTILE))
-    return FeatureDistribution(unscaled.mean, unscaled.precision, limit)
+    return replace(unscaled, limit=MARGIN * float(torch.quantile(unscaled.distance(held), QUANTILE)))
 
 
 def features_of(network: CalcificationNet, inputs: Tensor) -> Tensor:

@@ -109,16 +109,12 @@ class Run:
         return ("validation", last) if last else None
 
 
-def find_runs(folders: Sequence[Path] | None = None) -> list[Run]:
-    """The shipped model, then every run below the known folders, the one last written to first.
-
-    folders : LEMONS_RUNS (or the cache's `runs`) and `./runs` when None
-    """
-    if folders is None:
-        folders = (config.read_settings().runs, Path("runs"))
-    model = config.read_settings().model
-    found = [model.resolve()] if model != config.SHIPPED_MODEL and _is_run(model) else []
-    found += [child.resolve() for parent in folders if parent.is_dir() for child in parent.iterdir() if _is_run(child)]
+def find_runs() -> list[Run]:
+    """The shipped model, then the runs below LEMONS_RUNS (or `runs` in the cache) and `./runs`, last written first."""
+    settings = config.read_settings()
+    found = [settings.model.resolve()] if settings.model != config.SHIPPED_MODEL and _is_run(settings.model) else []
+    for parent in (settings.runs, Path("runs")):
+        found += [child.resolve() for child in parent.iterdir() if _is_run(child)] if parent.is_dir() else []
     runs, taken = [read_run(config.SHIPPED_MODEL, key=SHIPPED)], {SHIPPED}
     for folder in sorted(dict.fromkeys(found), key=_touched, reverse=True):
         key, number = folder.name, 2
@@ -213,13 +209,13 @@ def recipe_differences(runs: Sequence[Run]) -> dict[str, list[Any]]:
     return {name: values for name, values in table.items() if any(value != values[0] for value in values)}
 
 
-def log_of(run: Run, *, lines: int = 12) -> str:
-    """The last lines that the process of a run said, "" when nothing is kept."""
+def log_of(run: Run) -> str:
+    """The last twelve lines that the process of a run said, "" when nothing is kept."""
     try:
         text = (run.folder / LOG_NAME).read_text("utf-8", errors="replace")
     except OSError:
         return ""
-    return "\n".join(text.splitlines()[-lines:])
+    return "\n".join(text.splitlines()[-12:])
 
 
 def _is_run(folder: Path) -> bool:

@@ -70,7 +70,13 @@ class RunFolder:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         requested = {"recipe": recipe.facts, "data": data}
-        before = self._read(lenient=restart)
+        path = self.folder / RUN_NAME
+        try:
+            before = read_object(path)
+        except (OSError, ValueError) as error:
+            if not restart:
+                raise DataError("The record of the run cannot be read", where=str(path), todo=_OTHER) from error
+            before = {}
         if before.get("pid") != os.getpid() and is_running(before, self.folder):
             raise DataError(
                 f"Process {before['pid']} is at work on this run",
@@ -136,16 +142,6 @@ class RunFolder:
     def finish(self) -> None:
         (self.folder / CHECKPOINT_NAME).unlink(missing_ok=True)
         self.note(state="finished")
-
-    def _read(self, *, lenient: bool) -> dict[str, Any]:
-        """The record as it is on disk; empty without one."""
-        path = self.folder / RUN_NAME
-        try:
-            return read_object(path)
-        except (OSError, ValueError) as error:
-            if lenient:
-                return {}
-            raise DataError("The record of the run cannot be read", where=str(path), todo=_OTHER) from error
 
 
 _OTHER = "Choose another folder for --out, or begin anew: --restart."

@@ -31,7 +31,7 @@ from lemons_core.vision.tiles.data import (
 from lemons_core.vision.train.ddp import ProcessGroup
 
 Result = TypeVar("Result")
-Backgrounds = tuple[Sequence[Background], Sequence[Background], Sequence[Background]]
+Backgrounds = tuple[Sequence[Background], ...]  # training, validation, held out
 log = logging.getLogger(__name__)
 
 HELD_OUT = 2000  # simulated tiles to measure on
@@ -189,8 +189,7 @@ def _backgrounds(out: Path, recipe: Recipe, group: ProcessGroup, progress: Progr
     )
     for message in failed:
         log.warning("Not used as a background: %s", message)
-    training, validation, held_out = split_backgrounds(found, seed=recipe.seed)
-    return training, validation, held_out
+    return split_backgrounds(found, seed=recipe.seed)
 
 
 def _once_a_machine(group: ProcessGroup, work: Callable[[], Result]) -> Result:
