@@ -3,7 +3,7 @@
 import streamlit as st
 
 from lemons_core.base import config
-from lemons_core.ui.shell import parts
+from lemons_core.ui.shell import parts, source
 from lemons_core.ui.shell.navigation import navigate
 
 st.set_page_config(
@@ -15,10 +15,12 @@ st.set_page_config(
 st.html(parts.ASSETS / "style.css")
 st.logo(str(parts.ASSETS / "wordmark.svg"), size="large", icon_image=str(parts.ASSETS / "lemon.svg"))
 page = navigate()
+source.keep_choice()
 with st.sidebar:
-    badge = st.container(key="data_in_use")
+    parts.choose_data()
+    facts = st.container(key="data_in_use")
     st.caption(f":material/info: {config.NOTICE}")
 
 page.run()
-with badge:  # last, so that a page paints its words before the data is read
-    parts.data_badge()
+with facts:  # last, so that a page paints its words before the data is read
+    parts.data_facts()

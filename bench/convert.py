@@ -34,8 +34,8 @@ from pydicom.uid import ImplicitVRLittleEndian, SecondaryCaptureImageStorage
 from lemons_core.dataset.collection import read_collection
 from lemons_core.dataset.convert import ConversionOptions, convert_collection
 from lemons_core.images import png
-from lemons_core.simulate import Lesion, simulate_view
 from lemons_core.simulate.demo.dicom import make_uid
+from lemons_core.simulate.view import Lesion, simulate_view
 
 SPACING_MM = 0.04  # about 3200 x 4500 pixels
 

@@ -1,4 +1,4 @@
-"""Make the pictures of docs/simulation.md: `python docs/pictures.py`.
+"""Make the pictures of docs/simulation.md and of the start page: `python docs/pictures.py`.
 
 With LEMONS_REAL_DATA set to a folder with real CBIS-DDSM images, the simulation is also set beside them in docs/local/,
 which git ignores: those pictures stay on the machine that made them.
@@ -21,6 +21,13 @@ from lemons_core.vision.network.preprocess import resample
 HERE = Path(__file__).parent
 SPACING_MM, SIDE_PX, SHOWN_PX = 0.1, 140, 140
 KINDS = (None, *MORPHOLOGY)
+# Group, kind, distribution, seed: chosen by eye among many.
+GROUP_PICTURES = (
+    ("amorphous", "AMORPHOUS", "CLUSTERED", 4),
+    ("macro", "COARSE", "CLUSTERED", 6),
+    ("micro", "PLEOMORPHIC", "CLUSTERED", 7),
+    ("vascular", "VASCULAR", "LINEAR", 4),
+)
 
 
 def grey(pixels: np.ndarray) -> Image.Image:
@@ -71,6 +78,22 @@ def kinds() -> None:
     sheet(rows, HERE / "images" / "simulated-kinds.jpg")
 
 
+def groups() -> None:
+    """One crop a group for the start page, cut around its calcium so that a layman sees it."""
+    height, width = 100, 150
+    for group, token, distribution, seed in GROUP_PICTURES:
+        crop = simulate_crop((token,), rng=np.random.default_rng(seed), size_px=240, distribution=distribution)
+        middle = np.argwhere(crop.mask).mean(0)
+        top, left = (
+            int(np.clip(at - side / 2, 0, 240 - side)) for at, side in zip(middle, (height, width), strict=True)
+        )
+        picture = grey(crop.pixels[top : top + height, left : left + width])
+        path = HERE.parent / "assets" / "groups" / f"{group}.jpg"
+        path.parent.mkdir(exist_ok=True)
+        picture.resize((3 * width, 3 * height), Image.Resampling.LANCZOS).save(path, quality=85, optimize=True)
+        print(path)
+
+
 def views() -> None:
     pictures = []
     for seed, (view, look) in enumerate((("CC", "film"), ("MLO", "film"), ("CC", "digital"), ("MLO", "digital"))):
@@ -113,6 +136,7 @@ def beside_real(folder: Path) -> None:
 
 if __name__ == "__main__":
     kinds()
+    groups()
     views()
     if os.environ.get("LEMONS_REAL_DATA"):
         beside_real(Path(os.environ["LEMONS_REAL_DATA"]))

@@ -10,6 +10,7 @@ from lemons_core.base.terms import GROUP_WORDS, View, display
 from lemons_core.dataset import explore
 from lemons_core.dataset.overview import Overview
 from lemons_core.labels.mapping import read_mapping
+from lemons_core.ui.case.fetching import render_fetch
 from lemons_core.ui.scan import analyses, uploads
 from lemons_core.ui.shell import outlines, parts, source, state, viewer
 from lemons_core.ui.shell.navigation import enter
@@ -104,7 +105,7 @@ def render_view(view: str, case: dict[str, Any], breast: pd.DataFrame, window: t
         return
     files = rows["view_file"].dropna()
     if files.empty:
-        render_absent(f"The {view} view", rows["image_series"].iloc[0], seen)
+        render_absent(f"The {view} view", "not ", rows["image_id"].iloc[0], seen)
         return
     with parts.guard():
         film = viewer.read_film(files.iloc[0])
@@ -126,21 +127,22 @@ def origin(seen: Overview) -> str:
     return "Simulated, " if seen.simulated else ""
 
 
-def render_absent(what: str, series: object, seen: Overview) -> None:
+def render_absent(what: str, negation: str, image_id: str, seen: Overview) -> None:
+    """A picture that is not on disk, and the way to get everything of its image."""
     with st.container(border=True):
-        st.markdown(f":material/image_not_supported: **{what} is not on disk.** The notes below work without it.")
+        st.markdown(f":material/image_not_supported: **{what} is {negation}on disk.** The notes below work without.")
         if seen.simulated:
             st.caption("The demo draws pictures for a part of its rows only.")
-        elif isinstance(series, str):
-            st.caption("Fetch its series, then read the folder again on the Data set page:")
-            st.code(f"idc download {series}", language="bash", wrap_lines=True)
+        else:
+            with parts.guard():
+                render_fetch(image_id, key=f"get-{what}")
 
 
 def render_crop(case: dict[str, Any], window: tuple[int, int], seen: Overview) -> None:
     st.markdown("**Crop**, at its own resolution")
     file = case["crop_file"]
     if not isinstance(file, str):
-        render_absent("The crop", case["crop_series"], seen)
+        render_absent("The crop", "not ", case["image_id"], seen)
         return
     with parts.guard():
         film = viewer.read_film(file)
@@ -189,7 +191,7 @@ def render_words(case: dict[str, Any], collection: Any) -> None:
         st.caption("Reference label by the product's own rules; the Relabel page shows and changes them.")
     with faults:
         st.subheader("Faults", anchor=False)
-        found = source.read_faults(collection.root).of_case(case["case_id"])
+        found = source.read_faults().of_case(case["case_id"])
         for fault in found:
             st.markdown(f"**{fault.kind.capitalize()}**: {parts.plain(fault.what)} ({parts.plain(fault.done)}).")
         if not found:
@@ -205,11 +207,15 @@ def choose_window() -> tuple[int, int]:
 
 
 def render(seen: Overview) -> None:
-    collection = source.read_tables(source.data_root()[0])
+    collection = source.read_tables()
     table = collection.table
     case = choose_case(table)
     st.query_params["case"] = case["case_id"]
     breast = table[(table["patient_id"] == case["patient_id"]) & (table["laterality"] == case["laterality"])]
+    if not seen.simulated and breast[["view_file", "crop_file"]].isna().all(axis=None):
+        render_absent("No image of this breast", "", case["image_id"], seen)
+        render_words(case, collection)
+        return
     columns = st.columns(3, gap="small")
     render_words(case, collection)  # before the pictures, which take longer
     with columns[2]:

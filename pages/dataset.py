@@ -10,7 +10,6 @@ from lemons_core.base.colours import NEUTRAL
 from lemons_core.charts.base import bars_figure, counts_figure, share_figure, with_ink
 from lemons_core.charts.labels import overlap_figure
 from lemons_core.dataset import explore
-from lemons_core.dataset.collection import Collection
 from lemons_core.dataset.overview import Overview
 from lemons_core.dataset.quality import FaultKind
 from lemons_core.metrics.binary import wilson
@@ -171,9 +170,10 @@ def render_missing(rows: pd.DataFrame) -> None:
         st.dataframe(missing, hide_index=True, placeholder="", column_config=shares)
 
 
-def render_faults(collection: Collection) -> None:
+def render_faults(*, on_disk: bool) -> None:
+    """on_disk : there are images, so that a missing one is a fault"""
     st.subheader("What is wrong", anchor=False)
-    faults = source.fault_table(collection.root)
+    faults = source.fault_table()
     if faults.empty:
         st.success("No fault was found.", icon=":material/check:")
         return
@@ -182,7 +182,7 @@ def render_faults(collection: Collection) -> None:
     drawn = kinds.drop(FaultKind.ROW_WITHOUT_IMAGE, errors="ignore")
     st.markdown(
         f"**{int(drawn.sum()):,} faults of {len(drawn)} kinds**"
-        + (f", besides {absent:,} rows without all of their images on disk." if absent else ".")
+        + (f", besides {absent:,} rows without all of their images on disk." if absent and on_disk else ".")
     )
     names, values = [str(kind) for kind in drawn.index], [int(n) for n in drawn]
     alt = "Faults: " + ", ".join(f"{name} {n}" for name, n in zip(names, values, strict=True))
@@ -202,14 +202,14 @@ def render_table(rows: pd.DataFrame, filters: dict[str, list[str]]) -> None:
     st.subheader("The rows", anchor=False)
     tail = "&" + urlencode(subset(filters), doseq=True) if filters else ""
     shown = rows[SHOWN].assign(calc_groups=rows["calc_groups"].map(", ".join))
-    shown.insert(0, "open", "case?case=" + shown["case_id"] + tail)
+    shown.insert(0, "open", parts.case_links(rows, tail))
     st.dataframe(
         shown,
         hide_index=True,
         height=320,
         placeholder="",
         lazy=len(shown) > LAZY,
-        column_config={"open": st.column_config.LinkColumn("", display_text="Look", pinned=True)},
+        column_config={"open": parts.case_column()},
     )
     st.download_button(
         "Download these rows (CSV)",
@@ -222,7 +222,7 @@ def render_table(rows: pd.DataFrame, filters: dict[str, list[str]]) -> None:
 
 
 def render(seen: Overview) -> None:
-    collection = source.read_tables(source.data_root()[0])
+    collection = source.read_tables()
     parts.render_missing_images(seen)
     table = collection.table[NEEDED]
     filters, rows = choose_filters(table)
@@ -237,8 +237,8 @@ def render(seen: Overview) -> None:
     with right:
         render_missing(rows)
     render_table(rows, filters)
-    render_faults(collection)
-    if st.button("Read the folder again", icon=":material/refresh:"):
+    render_faults(on_disk=bool(len(collection.index.files)))
+    if st.button("Read the data again", icon=":material/refresh:"):
         source.forget_data()
         st.rerun()
 

@@ -1,19 +1,18 @@
-"""Start: what this is, two ways on, the four groups, the state of data and model.
+"""Start: what this is, the collection in numbers, the four groups, the model; each number is a way in.
 
-Every word stands on the page before the data is read; pictures and counts are filled in after.
+Every word stands on the page before the data is read; numbers are filled in after.
 """
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from lemons_core.base import config
-from lemons_core.base.terms import GROUP_WORDS, GROUPS, display
-from lemons_core.dataset.overview import Overview
+from lemons_core.base.config import Origin
+from lemons_core.base.terms import GROUP_WORDS, GROUPS
+from lemons_core.dataset.overview import Overview, Share
 from lemons_core.ui.shell import parts, source
 from lemons_core.ui.shell.navigation import enter
 from lemons_core.vision.record.card import read_card
-
-PICTURE_HEIGHT = 190
 
 
 def render_hero() -> None:
@@ -35,65 +34,88 @@ def render_hero() -> None:
         )
 
 
-def render_groups() -> dict[str, tuple[DeltaGenerator, DeltaGenerator]]:
-    """The four cards; returns the places of each one's picture and count."""
+def render_groups() -> dict[str, DeltaGenerator]:
+    """The four cards; returns where each one's numbers go."""
     st.subheader("Four groups of calcifications", anchor=False)
     places = {}
-    columns = st.container(key="groups").columns(4)
+    with st.container(key="groups"):
+        columns = st.columns(4)
     for column, group in zip(columns, GROUPS, strict=True):
         with column.container(border=True, height="stretch"):
-            picture = st.empty()
+            picture = str(parts.ASSETS / "groups" / f"{group}.jpg")
+            st.image(picture, caption="simulated, 15 x 10 mm", width="stretch", alt=f"{group} calcifications, drawn")
             st.html(parts.group_heading(group))
             st.markdown(GROUP_WORDS[group])
-            places[str(group)] = picture, st.empty()
-        picture.skeleton(PICTURE_HEIGHT)
+            places[str(group)] = st.empty()
     return places
 
 
-def fill_group(group: str, picture: DeltaGenerator, count: DeltaGenerator, seen: Overview) -> None:
-    count.caption(f"n = {seen.groups[group]:,} of {seen.rows:,} rows")
-    sample = source.example(seen, group)
-    if not sample:
-        picture.caption("No picture: there is no crop of this group on disk.")
-        return
-    origin = "simulated" if seen.simulated else "from your collection"
-    kind = display(sample.morphology)
-    picture.image(source.thumbnail(sample.file), caption=origin, width="stretch", alt=f"{kind} crop, {origin}")
+def per_cent(share: Share) -> str:
+    """A share with its interval."""
+    return f"{share.value:.0%} malignant (95% interval {share.low:.0%} to {share.high:.0%})"
+
+
+def fill_group(group: str, place: DeltaGenerator, seen: Overview) -> None:
+    share = seen.malignant.get(group)
+    with place.container():
+        st.markdown(f"**{seen.groups[group]:,} rows**" + (f", {per_cent(share)}" if share else ""))
+        st.page_link("pages/dataset.py", label=f"See the {group} rows", query_params={"group": group})
 
 
 def render_figures(seen: Overview) -> None:
-    figures = {
-        "Abnormalities": (seen.rows, "Rows of the case table: one abnormality in one view."),
-        "Lesions": (seen.lesions, "Abnormalities, each seen in one view or in two."),
-        "Patients": (seen.patients, "Patients with at least one calcification."),
-        "Crops on disk": (seen.images["crop"], f"Of {seen.rows:,} rows."),
-    }
-    columns = st.container(key="figures").columns(4)
-    for column, (name, (value, words)) in zip(columns, figures.items(), strict=True):
-        column.metric(name, f"{value:,}", border=True, help=words)
-    st.caption(f"Source: {parts.data_words(seen)}. A row whose type names several groups counts in each of them.")
+    """Four numbers, each with the page that tells more."""
+    shared = {"border": True, "delta_color": "off", "delta_arrow": "off"}
+    faults = sum(seen.problems.values())
+    auc = seen.notes_auc
+    lesions = f"{seen.lesions:,} lesions, {seen.patients:,} patients"
+    figures = (
+        ("Calcifications", f"{seen.rows:,}", lesions, "dataset", "Explore"),
+        ("Faults in its tables", f"{faults:,}", f"{len(seen.problems)} kinds", "dataset", "What is wrong with it"),
+        ("Rows to look at again", f"{seen.suspects:,}", "labels in doubt", "relabel", "Relabel"),
+        (
+            "Malignancy from notes",
+            f"AUC {auc.value:.3f}" if auc else "open Notes",
+            f"{auc.low:.2f} to {auc.high:.2f}, n = {auc.n:,}" if auc else "trained on your tables",
+            "notes",
+            "Read the notes",
+        ),
+    )  # fmt: skip
+    with st.container(key="figures"):
+        columns = st.columns(4)
+    for column, (name, value, words, page, way) in zip(columns, figures, strict=True):
+        with column:
+            st.metric(name, value, words, **shared)
+            st.page_link(f"pages/{page}.py", label=way, icon=":material/arrow_forward:")
+    whole = seen.malignant.get("all")
+    st.caption(
+        f"Source: {parts.data_words(seen)}; n = {seen.rows:,} rows, one abnormality in one view each. "
+        + (f"{per_cent(whole)}: the cases were chosen, so no share here holds for screening. " if whole else "")
+        + "A row whose type names several groups counts in each. AUC: 95% interval by patient, official test split."
+    )  # fmt: skip
 
 
 def render_data(seen: Overview) -> None:
-    if seen.simulated:
-        st.markdown(
-            "You are looking at **simulated demo data**: pictures drawn by a program, with the published frequencies "
-            "of CBIS-DDSM. No patient is in it. To use the real collection, start the app with the environment "
-            "variable `LEMONS_DATA` set to its folder."
-        )
-    else:
-        st.markdown(
-            f"Your collection has **{seen.rows:,}** calcification rows, with **{seen.images['crop']:,}** crops and "
-            f"**{seen.images['view']:,}** full views on disk. **{seen.problems:,}** faults of its tables are listed."
-        )
+    crops, views = seen.images["crop"], seen.images["view"]
+    pictures = f"**{crops:,}** crops and **{views:,}** views are on disk." if crops or views else "None is on disk yet."
+    words = {
+        Origin.PUBLISHED: "**Real:** the case table of CBIS-DDSM as its authors published it (CC BY 3.0), its faults "
+        "included, and eight film views to try. **Simulated:** the pictures of the four groups, and the calcifications "
+        "that the image model was trained on. **To fetch:** the images of single cases, in the case viewer. "
+        + pictures,
+        Origin.DEMO: "You are looking at **simulated demo data**: pictures drawn by a program, with the published "
+        "frequencies of CBIS-DDSM. No patient is in it. " + pictures,
+        Origin.FOLDER: f"Your folder holds **{seen.rows:,}** calcification rows. " + pictures,
+    }
+    st.markdown(words[seen.origin])
     st.page_link("pages/dataset.py", label="Look at the data set", icon=":material/arrow_forward:")
+    st.page_link("pages/case.py", label="Look at single cases", icon=":material/arrow_forward:")
 
 
 enter(__file__)
 render_hero()
 progress = st.container()
-places = render_groups()
 figures = st.container()
+places = render_groups()
 left, right = st.columns(2, gap="large")
 left.subheader("The data", anchor=False)
 right.subheader("The model", anchor=False)
@@ -104,21 +126,18 @@ with right, parts.guard():
 st.divider()
 st.caption(
     f"{config.NOTICE} Not affiliated with the charity [Know Your Lemons]({parts.CHARITY_PAGE}), which teaches the "
-    f"signs of breast cancer. Collection: [CBIS-DDSM]({parts.COLLECTION_PAGE}), Lee et al. 2017, CC BY 3.0."
+    f"signs of breast cancer. Collection: [CBIS-DDSM]({parts.COLLECTION_PAGE}), Sawyer-Lee et al. 2016, Lee et al. "
+    "2017, CC BY 3.0."
 )
 
 seen = None
 with progress, parts.guard():
     seen = source.overview()
-for group, (picture, count) in places.items():
-    if seen is None:
-        picture.empty()
-        continue
-    with parts.guard():
-        fill_group(group, picture, count, seen)
 if seen:
     with figures:
         render_figures(seen)
+    for group, place in places.items():
+        fill_group(group, place, seen)
     with left:
         render_data(seen)
 else:

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from lemons_core.base import config
 from lemons_core.dataset.collection import Collection
 from lemons_core.notes.board import Board
 from lemons_core.notes.store import read_shipped
@@ -76,15 +75,16 @@ def render_tabs(collection: Collection, board: Board, words: str) -> None:
 
 enter(__file__)
 parts.page_title(
-    "Notes", "From the words of a mammography note to a probability of malignancy, and how far to trust it."
+    "Notes",
+    "From the words of a mammography note to a probability of malignancy, and how far to trust it.",
+    predicts=True,
 )
-st.markdown(f":yellow-badge[:material/science: {config.NOTICE}]")
 features = choose_features()
 board, collection, words = None, None, "no data in use"
 with parts.guard():
     seen = source.overview()
     words = parts.data_words(seen)
-    collection = source.read_tables(source.data_root()[0])
+    collection = source.read_tables()
     board = notes_work.board(collection, features)
     render_figures(board, words)
 render_note(features, board, words)

@@ -72,11 +72,8 @@ def render_cards(table: pd.DataFrame, mapping: GroupMapping, seen: Overview) -> 
     columns = st.container(key="groups").columns(4)
     for column, group in zip(columns, GROUPS, strict=True):
         with column.container(border=True, height="stretch"):
-            sample = source.example(seen, str(group))
-            if sample:
-                origin = "simulated" if seen.simulated else "from your collection"
-                alt = f"{display(sample.morphology)} crop, {origin}"
-                st.image(source.thumbnail(sample.file), caption=origin, width="stretch", alt=alt)
+            picture, caption = parts.group_picture(seen, str(group))
+            st.image(picture, caption=caption, width="stretch", alt=f"A crop with {group} calcifications, {caption}")
             st.html(parts.group_heading(group))
             if str(group) in shares.index:
                 row = shares.loc[str(group)]
@@ -176,4 +173,4 @@ parts.page_title(
 )
 with parts.guard():
     seen = source.overview()
-    render(source.read_tables(source.data_root()[0]), seen)
+    render(source.read_tables(), seen)

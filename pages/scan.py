@@ -6,8 +6,9 @@ import streamlit as st
 
 from lemons_core.base import config
 from lemons_core.base.errors import LemonsError
-from lemons_core.base.terms import GROUPS, display
-from lemons_core.dataset.overview import Sample
+from lemons_core.base.terms import display
+from lemons_core.dataset.overview import Sample, SampleOrigin
+from lemons_core.dataset.published.film import PACKAGE
 from lemons_core.ui.scan import analyses, files, heat, uploads, view
 from lemons_core.ui.scan.analyses import Scan
 from lemons_core.ui.scan.uploads import Upload
@@ -16,7 +17,6 @@ from lemons_core.ui.shell.navigation import enter
 from lemons_core.vision.record.card import read_card
 from lemons_core.vision.record.findings import Analysis, AnalysisOptions, Refusal
 
-VIEW = "whole view"
 KINDS = {"told by itself": None, "whole view": "view", "crop": "crop"}
 
 
@@ -40,33 +40,33 @@ def choose_pictures() -> tuple[Upload, ...]:
 
 
 def choose_sample() -> Sample | None:
-    """One crop or whole view of the data in use; the choice lives in the address."""
-    seen = source.overview()
-    by_id = {sample.case_id: sample for sample in (*seen.views, *seen.samples)}
+    """One picture to try; the choice lives in the address."""
+    lists = source.overview().sample_lists()
+    by_id = {sample.case_id: sample for samples in lists.values() for sample in samples}
     if not by_id:
-        st.markdown("**No samples.** Your collection has no crop on disk. Upload a picture instead.")
+        st.markdown("**No pictures to try.** Your collection has none on disk. Upload one instead.")
         return None
+    if "real film" not in lists:
+        st.caption(f"Real film to try comes with one package: `pip install {PACKAGE}`.")
     asked = by_id.get(st.query_params.get("sample", ""))
-    lists = {VIEW: seen.views, **{str(group): tuple(seen.of_group(group)) for group in GROUPS}}
-    lists = {name: samples for name, samples in lists.items() if samples}
     own = next((name for name, samples in lists.items() if asked in samples), None)
-    origin = "simulated" if seen.simulated else "your collection"
     kind = st.pills(
-        f"Or choose a sample ({origin})",
+        "Or choose a picture to try",
         list(lists),
-        default=own or ("micro" if "micro" in lists else next(iter(lists))),
+        default=own or next(iter(lists)),
         required=True,
         key=state.SCAN_SAMPLE_GROUP,
         persist_state="session",
+        wrap=True,
     )
     options = [sample.case_id for sample in lists[kind]]
     chosen = st.selectbox(
-        "Sample",
+        "Picture",
         options,
         index=options.index(asked.case_id) if asked and own == kind else 0,
         key=state.SCAN_SAMPLE + kind,
         persist_state="session",
-        format_func=lambda case: f"{display(by_id[case].morphology)} ({origin}), {case}",
+        format_func=lambda case: f"{by_id[case].words or display(by_id[case].morphology)}, {case}",
         label_visibility="collapsed",
     )
     st.query_params["sample"] = chosen
@@ -144,7 +144,7 @@ def status(upload: Upload) -> str:
 def origin_of(sample: Sample | None) -> str:
     if sample is None:
         return "your picture"
-    return "simulated sample" if source.overview().simulated else "sample of your collection"
+    return "case of the collection" if sample.origin == SampleOrigin.COLLECTION else sample.origin
 
 
 def render_refused(upload: Upload, refusal: Refusal) -> None:
@@ -218,8 +218,8 @@ def peek(upload: Upload) -> Analysis | Refusal | LemonsError | None:
 enter(__file__)
 parts.page_title(
     "Scan",
-    f"Give a mammogram: see where calcifications are, what kind they probably are, and why. "
-    f":yellow-badge[:material/science: {config.NOTICE}]",
+    "Upload a mammogram: see where calcifications are, what kind they probably are, and why.",
+    predicts=True,
 )
 with parts.guard():
     pictures = choose_pictures()

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from lemons_core.base import config
 from lemons_core.ui.shell import parts
 from lemons_core.ui.shell.navigation import enter
 from lemons_core.ui.training import predictions, simulator, start, view
@@ -34,9 +33,10 @@ def render_runs(chosen: list[Run]) -> None:
 
 enter(__file__)
 parts.page_title(
-    "Training", "How the image model learns, how good each run is, what it gets wrong and what it is taught with."
+    "Training",
+    "How the image model learns, how good each run is, what it gets wrong and what it is taught with.",
+    predicts=True,
 )
-st.markdown(f":yellow-badge[:material/science: {config.NOTICE}]")
 with parts.guard():
     runs = find_runs()
     chosen = view.choose_runs(runs)

@@ -18,10 +18,11 @@ PACKAGES = (
 # The same within packages that have rooms of their own. What is not named here is only kept free of cycles.
 ROOMS = {
     "dataset": (
-        "sources", "cases", "collection", "splits", "quality", "explore", "overview", "export", "fetch", "convert",
+        "sources", "cases", "published", "collection", "splits", "quality", "explore", "overview", "export", "fetch",
+        "convert",
     ),
     "vision": ("record", "network", "tiles", "detect", "evaluate", "train"),
-    "ui": ("shell", "scan", "notes", "relabel", "training"),
+    "ui": ("shell", "case", "scan", "notes", "relabel", "training"),
 }  # fmt: skip
 # Heavy packages, and the only places that may import them while being imported themselves.
 HEAVY = {

@@ -8,7 +8,7 @@ import pytest
 from support.report import picture
 
 import lemons_core as kyl
-from lemons_core.simulate import simulate_crop
+from lemons_core.simulate.crop import simulate_crop
 
 
 def test_every_name_is_there_and_an_unknown_one_is_not():

@@ -5,6 +5,7 @@ todo]}. Its module ends with `sys.exit(serve(work))`; the parent calls `run_chil
 """
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -29,16 +30,19 @@ def run_child(module: str, arguments: Sequence[str], *, progress: Progress) -> A
         raise LemonsError(f"No process can be started: {error.strerror}", where=module) from error
     with child:
         assert child.stdout and child.stderr
-        for line in child.stdout:
-            message = _message(line)
-            if "progress" in message:
-                progress(*message["progress"])
-            elif "error" in message:
-                what, where, todo = message["error"]
-                raise LemonsError(what, where=where, todo=todo)
-            elif "result" in message:
-                return message["result"]
-        last = child.stderr.read().strip().splitlines()[-1:]
+        try:
+            for line in child.stdout:
+                message = _message(line)
+                if "progress" in message:
+                    progress(*message["progress"])
+                elif "error" in message:
+                    what, where, todo = message["error"]
+                    raise LemonsError(what, where=where, todo=todo)
+                elif "result" in message:
+                    return message["result"]
+            last = child.stderr.read().strip().splitlines()[-1:]
+        finally:
+            child.terminate()  # it has ended, unless `progress` ended the work
     raise LemonsError(
         f"The process stopped without an answer{f': {last[0][:200]}' if last else ''}",
         where=module,
@@ -47,7 +51,11 @@ def run_child(module: str, arguments: Sequence[str], *, progress: Progress) -> A
 
 
 def serve(work: Callable[[Progress], Any]) -> int:
-    """The child's side: do the work, send its result or its error; returns the exit status."""
+    """The child's side: do the work, send its result or its error; returns the exit status.
+
+    Told to end, it cleans up as after an interruption.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _send(result=work(lambda fraction, text: _send(progress=[fraction, text])))
         return 0
@@ -56,6 +64,8 @@ def serve(work: Callable[[Progress], Any]) -> int:
     except OSError as error:
         what = f"A file cannot be read or written: {error.strerror or type(error).__name__}"
         _send(error=[what, str(error.filename or ""), "Check that the folder exists and may be written, and the disk."])
+    except KeyboardInterrupt:
+        return 130
     return 1
 
 

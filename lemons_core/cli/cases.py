@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from lemons_core.base import config
-from lemons_core.cli.common import AddCommand, ProgressBar, add_data, add_json, data_root, print_json
+from lemons_core.cli.common import AddCommand, ProgressBar, add_data, add_json, chosen_data, print_json
 
 
 def register(command: AddCommand) -> None:
@@ -15,6 +15,9 @@ def register(command: AddCommand) -> None:
 
     cases = command("cases", _cases, "rows and patients by split, missing values, and the problems found")
     add_data(cases)
+    cases.add_argument(
+        "--pack", type=Path, metavar="DIR", help="write the four tables of --data DIR as the product holds them"
+    )
     add_json(cases)
 
 
@@ -34,9 +37,14 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _cases(arguments: argparse.Namespace) -> int:
-    from lemons_core.dataset.cases import read_cases
+    from lemons_core.dataset.collection import read_cases_of
+    from lemons_core.dataset.published.pack import write_packed
 
-    summary = read_cases(data_root(arguments.data)).summary()
+    data = chosen_data(arguments.data)
+    if arguments.pack:
+        print(f"Packed case table and its source written to {write_packed(data.root, arguments.pack).parent}")
+        return 0
+    summary = read_cases_of(data).summary()
     if arguments.json:
         print_json(summary)
         return 0

@@ -2,14 +2,17 @@
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lemons_core.base import config
 from lemons_core.base.errors import DataError, LemonsError
-from lemons_core.cli.common import AddCommand, ProgressBar, add_data, add_json, data_root, positive, print_json
+from lemons_core.cli.common import AddCommand, ProgressBar, add_data, add_json, chosen_data, positive, print_json
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from lemons_core.dataset.fetch import Plan
 
 _EXAMPLES = 5  # faults of a kind that are printed; --json holds all
@@ -18,7 +21,12 @@ _EXAMPLES = 5  # faults of a kind that are printed; --json holds all
 def register(command: AddCommand) -> None:
     fetch = command("fetch", _fetch, "download the tables and images of CBIS-DDSM; resumes where it stopped")
     fetch.add_argument(
-        "what", choices=("metadata", "crops", "views"), help="the four tables; crops with their masks; full views"
+        "what",
+        choices=("metadata", "crops", "views", "case"),
+        help="the four tables; crops with their masks; full views; one image with all of its lesions' other view",
+    )
+    fetch.add_argument(
+        "image", nargs="*", metavar="PATIENT SIDE VIEW", help="of one case, such as P_00060 R CC; only with `case`"
     )
     fetch.add_argument("--source", choices=("idc", "tcia"), default="idc", help="where images come from (default: idc)")
     fetch.add_argument("--split", choices=("train", "test"), help="one split only")
@@ -50,7 +58,10 @@ def _fetch(arguments: argparse.Namespace) -> int:
     from lemons_core.dataset import fetch
     from lemons_core.dataset.collection import read_demo_marker
 
-    out = arguments.out or config.read_settings().data or Path("data/CBIS-DDSM")
+    if bool(arguments.image) != (arguments.what == "case") or len(arguments.image) not in (0, 3):
+        todo = "Write `fetch case P_00060 R CC`: patient, side, view."
+        raise DataError("A case is named by patient, side and view, and nothing else is", todo=todo)
+    out = arguments.out or _usual_folder(arguments.what)
     if read_demo_marker(out) is not None:
         raise DataError("This folder holds the simulated demo data", where=str(out), todo="Choose another --out.")
     if arguments.what != "metadata":
@@ -59,35 +70,30 @@ def _fetch(arguments: argparse.Namespace) -> int:
         print(f"4 tables, about 2 MB, from {fetch.CSV_ADDRESS} to {out / 'csv'}")
         return 0
     if not _has_tables(out):
-        _fetch_tables(out)
+        progress = ProgressBar()
+        fetch.fetch_metadata(out, progress=progress)
+        progress.close()
     print(f"The four tables are in {out / 'csv'}")
     return 0
 
 
+def _has_tables(out: Path) -> bool:
+    """Whether a case table is there, wherever below the folder."""
+    from lemons_core.dataset.cases import read_cases
+
+    with suppress(DataError):
+        return bool(read_cases(out).rows)
+    return False
+
+
+def _usual_folder(what: str) -> Path:
+    """Where the app finds it: one case joins the published table, a whole collection is a folder of its own."""
+    settings = config.read_settings()
+    return settings.data or (settings.fetched if what == "case" else Path("data/CBIS-DDSM"))
+
+
 def _fetch_images(arguments: argparse.Namespace, out: Path) -> int:
     from lemons_core.dataset import fetch
-
-    plan = _plan_images(arguments, out)
-    print(f"{arguments.what} from {arguments.source}: {plan.text()}")
-    if plan.unknown:
-        print(f"{len(plan.unknown):,} series of the tables are not at Imaging Data Commons", file=sys.stderr)
-    if arguments.dry_run or not plan.series:
-        return 0
-    large = plan.size is None or plan.size > fetch.CONFIRM_ABOVE
-    if large and not arguments.yes and not _confirmed():
-        print("Nothing fetched.")
-        return 0
-    progress = ProgressBar()
-    fetch.fetch_images(plan, out, source=arguments.source, progress=progress)
-    progress.close()
-    print(f"Fetched to {out}. Next: python -m lemons_core check --data {out}")
-    return 0
-
-
-def _plan_images(arguments: argparse.Namespace, out: Path) -> "Plan":
-    """The series to fetch, less those that are there; gets the case tables, which name them, where they are missing."""
-    from lemons_core.dataset import fetch
-    from lemons_core.dataset.cases import read_cases
 
     catalogue = None
     try:
@@ -95,33 +101,34 @@ def _plan_images(arguments: argparse.Namespace, out: Path) -> "Plan":
     except LemonsError:
         if arguments.source == "idc":
             raise  # TCIA needs no catalogue; only the size stays unknown
-    if not _has_tables(out):
-        if arguments.dry_run:
-            todo = f"Run `python -m lemons_core fetch metadata --out {out}` first."
-            raise DataError("The case tables are not there: they name the series", where=str(out), todo=todo)
-        _fetch_tables(out)
-    table = read_cases(out).table
-    plan = fetch.plan_images(table, arguments.what, split=arguments.split, limit=arguments.limit, catalogue=catalogue)
-    return fetch.leave_out_present(plan, out, catalogue)
-
-
-def _fetch_tables(out: Path) -> None:
-    from lemons_core.dataset.fetch import fetch_metadata
-
+    plan = fetch.leave_out_present(_plan(arguments, out, catalogue), out, catalogue)
+    print(f"{arguments.what} from {arguments.source}: {plan.text()}")
+    if plan.unknown:
+        print(f"{len(plan.unknown):,} series of the tables are not at Imaging Data Commons", file=sys.stderr)
+    if arguments.dry_run or not plan.series:
+        return 0
+    large = arguments.what != "case" and (plan.size is None or plan.size > fetch.CONFIRM_ABOVE)
+    if large and not arguments.yes and not _confirmed():
+        print("Nothing fetched.")
+        return 0
     progress = ProgressBar()
-    fetch_metadata(out, progress=progress)
+    fetch.fetch_images(plan, out, source=arguments.source, catalogue=catalogue, progress=progress)
     progress.close()
+    where = "The app shows it in the case viewer." if arguments.what == "case" else f"Next: check --data {out}"
+    print(f"Fetched to {out}. {where}")
+    return 0
 
 
-def _has_tables(out: Path) -> bool:
-    """Whether a case table is there, wherever below the folder."""
+def _plan(arguments: argparse.Namespace, out: Path, catalogue: "pd.DataFrame | None") -> "Plan":
+    """The series to fetch: of the tables in the folder, else of the published ones."""
+    from lemons_core.dataset import fetch
     from lemons_core.dataset.cases import read_cases
+    from lemons_core.dataset.published import read_published
 
-    try:
-        read_cases(out)
-    except DataError:
-        return False
-    return True
+    table = (read_cases(out) if _has_tables(out) else read_published(out)).table
+    if arguments.what == "case":
+        return fetch.plan_case(table, "_".join(arguments.image).upper(), catalogue=catalogue)
+    return fetch.plan_images(table, arguments.what, split=arguments.split, limit=arguments.limit, catalogue=catalogue)
 
 
 def _confirmed() -> bool:
@@ -135,7 +142,7 @@ def _check(arguments: argparse.Namespace) -> int:
     from lemons_core.dataset.quality import check_collection
 
     progress = ProgressBar()
-    collection = read_collection(data_root(arguments.data), progress=progress)
+    collection = read_collection(chosen_data(arguments.data), progress=progress)
     report = check_collection(collection, pixels=not arguments.headers_only, jobs=arguments.jobs, progress=progress)
     progress.close()
     if arguments.json:
@@ -155,7 +162,7 @@ def _convert(arguments: argparse.Namespace) -> int:
     from lemons_core.dataset.convert import KINDS, ConversionOptions, convert_collection
 
     progress = ProgressBar()
-    collection = read_collection(data_root(arguments.data), progress=progress)
+    collection = read_collection(chosen_data(arguments.data), progress=progress)
     kinds = [kind for kind in KINDS if kind in (arguments.kind or KINDS)]
     options = ConversionOptions(kinds, arguments.bits, arguments.size)
     done = convert_collection(

@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from lemons_core.base import config
+from lemons_core.base.config import DataChoice, Origin
 
 Handler = Callable[[argparse.Namespace], int]
 AddCommand = Callable[[str, Handler | None, str], argparse.ArgumentParser]  # its name, what runs it, a sentence of help
+DATA_HELP = (
+    "the published case table of CBIS-DDSM, the simulated demo data, or the root folder of a collection "
+    "(default: LEMONS_DATA, else published)"
+)
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data", type=Path, help="root folder of the collection (default: LEMONS_DATA, else the demo data)"
-    )
+    parser.add_argument("--data", metavar="published|demo|DIR", help=DATA_HELP)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -67,21 +70,19 @@ class ProgressBar:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def data_root(given: Path | None) -> Path:
-    """The folder to read: as given, else LEMONS_DATA, else the demo data, which is made when it is not there."""
+def chosen_data(name: str | None) -> DataChoice:
+    """The data to read, see config.choose_data; the demo data are made when they are not there."""
     from lemons_core.dataset.collection import read_demo_marker
-    from lemons_core.simulate.demo.write import write_demo
 
-    settings = config.read_settings()
-    root = given or settings.data
-    if root is not None:
-        return root
-    if read_demo_marker(settings.demo) is None:
+    data = config.choose_data(name)
+    if data.origin == Origin.DEMO and read_demo_marker(data.root) is None:
+        from lemons_core.simulate.demo.write import write_demo
+
         progress = ProgressBar()
-        print(f"Making the simulated demo data in {settings.demo}", file=sys.stderr)
-        write_demo(settings.demo, progress=progress)
+        print(f"Making the simulated demo data in {data.root}", file=sys.stderr)
+        write_demo(data.root, progress=progress)
         progress.close()
-    return settings.demo
+    return data
 
 
 def print_json(value: Any) -> None:

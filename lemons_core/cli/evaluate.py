@@ -1,16 +1,24 @@
 """`evaluate`: a model measured on a collection, or on simulated tiles that it never saw."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from lemons_core.cli.common import AddCommand, ProgressBar, add_json, add_model, data_root, positive, print_json
+from lemons_core.cli.common import (
+    DATA_HELP,
+    AddCommand,
+    ProgressBar,
+    add_json,
+    add_model,
+    chosen_data,
+    positive,
+    print_json,
+)
 
 
 def register(command: AddCommand) -> None:
     evaluate = command("evaluate", _evaluate, "measure a model on the crops of one split, or on simulated tiles")
     evaluate.add_argument(
-        "--data", help="root folder of a collection, or 'simulated' (default: LEMONS_DATA, else the demo data)"
+        "--data", metavar="simulated|published|demo|DIR", help=f"tiles drawn on the way, or {DATA_HELP}"
     )
     add_model(evaluate)
     evaluate.add_argument("--split", choices=("train", "test"), default="test", help="of a collection (default: test)")
@@ -27,7 +35,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
     progress = ProgressBar()
     figures = evaluate(
-        arguments.data if arguments.data == SIMULATED else data_root(arguments.data and Path(arguments.data)),
+        arguments.data if arguments.data == SIMULATED else chosen_data(arguments.data).name,
         arguments.model,
         split=arguments.split,
         count=arguments.n,

@@ -8,7 +8,7 @@ import pandas as pd
 from lemons_core.base.errors import DataError
 from lemons_core.base.io import write_atomic
 from lemons_core.base.terms import GROUPS
-from lemons_core.cli.common import AddCommand, ProgressBar, add_data, add_json, data_root, print_json
+from lemons_core.cli.common import AddCommand, ProgressBar, add_data, add_json, chosen_data, print_json
 from lemons_core.dataset.collection import read_collection
 from lemons_core.dataset.export import label_table, write_class_folders
 from lemons_core.labels.mapping import DEFAULT_MAPPING, GroupMapping, read_mapping
@@ -29,7 +29,7 @@ def register(command: AddCommand) -> None:
 def _labels(arguments: argparse.Namespace) -> int:
     mapping = read_mapping(arguments.mapping)
     progress = ProgressBar()
-    table = read_collection(data_root(arguments.data), mapping=mapping, progress=progress).table
+    table = read_collection(chosen_data(arguments.data), mapping=mapping, progress=progress).table
     suspects = find_suspects(table, mapping, _probabilities(arguments.model, table, progress))
     progress.close()
     if arguments.out:

@@ -9,12 +9,12 @@ from pathlib import Path
 import pandas as pd
 
 from lemons_core.base import config
+from lemons_core.base.config import DataChoice, Origin
 from lemons_core.base.errors import DataError
 from lemons_core.base.io import write_atomic
 from lemons_core.base.terms import display
-from lemons_core.cli.common import AddCommand, Handler, ProgressBar, add_data, add_json, data_root, print_json
-from lemons_core.dataset.cases import read_cases
-from lemons_core.dataset.collection import read_demo_marker
+from lemons_core.cli.common import AddCommand, Handler, ProgressBar, add_data, add_json, chosen_data, print_json
+from lemons_core.dataset.collection import origin_of, read_cases_of
 from lemons_core.metrics.binary import Estimate
 from lemons_core.notes.answer import NoteAnswer, answer_note
 from lemons_core.notes.evaluate import ModelScores, evaluate
@@ -23,7 +23,7 @@ from lemons_core.notes.leakage import TRICKS, leakage_lab
 from lemons_core.notes.model import NoteModel, by_lesion, is_malignant, predict, usable_rows
 from lemons_core.notes.parsing.parse import parse_note
 from lemons_core.notes.search import search
-from lemons_core.notes.store import data_words, fit_or_shipped, read_model, read_shipped, train_model, write_model
+from lemons_core.notes.store import data_words, fit_or_shipped, read_model, train_model, write_model
 from lemons_core.notes.text import FEATURE_SETS, FIELD_WORDS, Features, build_notes
 
 _WARNING = "A probability, not a diagnosis. The collection is case-enriched: this does not hold for screening."
@@ -68,12 +68,15 @@ def _add_features(parser: argparse.ArgumentParser, default: Features | None, wor
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    table, root = _table(arguments)
-    simulated = _is_simulated(root)
-    words = data_words(root, simulated=simulated)
+    table, data = _table(arguments)
     with closing(ProgressBar()) as progress:
         model = train_model(
-            table, arguments.features, trained_on=words, simulated=simulated, seed=arguments.seed, progress=progress
+            table,
+            arguments.features,
+            trained_on=data_words(data),
+            simulated=data.origin == Origin.DEMO,
+            seed=arguments.seed,
+            progress=progress,
         )
     folder, card = write_model(model, arguments.out), model.card
     assert card is not None
@@ -92,14 +95,14 @@ _CARD = ("features", "trained_on", "simulated", "rows", "patients", "malignant",
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    table, root = _table(arguments)
+    table, data = _table(arguments)
     features = (arguments.features,) if arguments.features else tuple(FEATURE_SETS)
     with closing(ProgressBar()) as progress:
         result = evaluate(table, features=features, progress=progress)
     if arguments.json:
         print_json([row.to_json() for row in result])
         return 0
-    print(f"{_origin(root)}; AUC and accuracy with 95% intervals, drawn by patient; threshold 0.5\n")
+    print(f"{data.words}; AUC and accuracy with 95% intervals, drawn by patient; threshold 0.5\n")
     head = ("protocol", "model", "features", "subset", "unit", "n", "AUC", "accuracy", "sens", "spec", "Brier", "ECE")
     print(_aligned([head, *(_figures(row) for row in result)]))
     print("\nrow_split lets a patient stand on both sides: compare it with grouped_cv, never quote it.")
@@ -110,12 +113,14 @@ def _predict(arguments: argparse.Namespace) -> int:
     if arguments.text is not None:
         return _predict_text(arguments)
 
-    table, root = _table(arguments)
-    model = _named_model(arguments) or _fitted_model(table, root, arguments.features or "assessment")
+    table, data = _table(arguments)
+    model = _named_model(arguments) or _fitted_model(table, data, arguments.features or "assessment")
     rows = usable_rows(table)
     rows = rows[rows["split"] == "test"].reset_index(drop=True)
     if rows.empty:
-        raise DataError("There is no test row to predict", where=str(root), todo="Add the calcification test table.")
+        raise DataError(
+            "There is no test row to predict", where=str(data.root), todo="Add the calcification test table."
+        )
     probabilities = predict(model, build_notes(rows))
     if arguments.unit == "lesion":
         found = by_lesion(rows, probabilities)[["lesion_id", "patient_id", "views", "label", "probability"]]
@@ -127,7 +132,7 @@ def _predict(arguments: argparse.Namespace) -> int:
         print_json(found.to_dict("records"))
     else:
         trained_on = model.card.trained_on if model.card else "unknown data"
-        print(f"{len(found)} {arguments.unit}s, {_origin(root)}; model trained on {trained_on}")
+        print(f"{len(found)} {arguments.unit}s, {data.words}; model trained on {trained_on}")
         print(f"{_WARNING}\n")
         print(found.to_string(index=False))
     return 0
@@ -138,11 +143,8 @@ def _predict_text(arguments: argparse.Namespace) -> int:
     named = _named_model(arguments)
     if named:
         answer = answer_note(parsed, features=named.features, model_of=lambda features: named)
-    elif arguments.data or config.read_settings().data:
-        fit = partial(_fitted_model, *_table(arguments))
-        answer = answer_note(parsed, features=arguments.features, model_of=fit)
     else:
-        answer = answer_note(parsed, features=arguments.features, model_of=read_shipped)
+        answer = answer_note(parsed, features=arguments.features, model_of=partial(_fitted_model, *_table(arguments)))
     if arguments.json:
         print_json(answer.to_json())
     else:
@@ -151,13 +153,13 @@ def _predict_text(arguments: argparse.Namespace) -> int:
 
 
 def _leakage(arguments: argparse.Namespace) -> int:
-    table, root = _table(arguments)
+    table, data = _table(arguments)
     with closing(ProgressBar()) as progress:
         tricks = leakage_lab(table, tricks=arguments.trick or tuple(TRICKS), progress=progress)
     if arguments.json:
         print_json([trick.to_json() for trick in tricks])
         return 0
-    print(f"{_origin(root)}; AUC with 95% intervals, drawn by patient\n")
+    print(f"{data.words}; AUC with 95% intervals, drawn by patient\n")
     rows: list[Sequence[str]] = [("shortcut", "honest", "with it", "gain AUC", "gain accuracy")]
     for trick in tricks:
         if trick.honest and trick.tricked:
@@ -171,7 +173,7 @@ def _leakage(arguments: argparse.Namespace) -> int:
 
 
 def _search(arguments: argparse.Namespace) -> int:
-    table, root = _table(arguments)
+    table, data = _table(arguments)
     with closing(ProgressBar()) as progress:
         found = search(table, progress=progress)
     if arguments.out:
@@ -179,22 +181,14 @@ def _search(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(found.to_dict("records"))
     else:
-        print(f"{len(found)} settings, {_origin(root)}; cross-validated by patient, the chosen one first\n")
+        print(f"{len(found)} settings, {data.words}; cross-validated by patient, the chosen one first\n")
         print(found.head(20).round(4).to_string(index=False))
     return 0
 
 
-def _table(arguments: argparse.Namespace) -> tuple[pd.DataFrame, Path]:
-    root = data_root(arguments.data)
-    return read_cases(root).table, root
-
-
-def _is_simulated(root: Path) -> bool:
-    return read_demo_marker(root) is not None
-
-
-def _origin(root: Path) -> str:
-    return "simulated demo data" if _is_simulated(root) else f"case tables in {root}"
+def _table(arguments: argparse.Namespace) -> tuple[pd.DataFrame, DataChoice]:
+    data = chosen_data(arguments.data)
+    return read_cases_of(data).table, DataChoice(origin_of(data), data.root)
 
 
 def _named_model(arguments: argparse.Namespace) -> NoteModel | None:
@@ -210,9 +204,9 @@ def _named_model(arguments: argparse.Namespace) -> NoteModel | None:
     return model
 
 
-def _fitted_model(table: pd.DataFrame, root: Path, features: Features) -> NoteModel:
+def _fitted_model(table: pd.DataFrame, data: DataChoice, features: Features) -> NoteModel:
     with closing(ProgressBar()) as progress:
-        return fit_or_shipped(table, root, features=features, simulated=_is_simulated(root), progress=progress)
+        return fit_or_shipped(table, data, features, progress=progress)
 
 
 def _answer_text(answer: NoteAnswer) -> str:

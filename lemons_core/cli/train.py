@@ -5,15 +5,13 @@ import os
 from dataclasses import fields
 from pathlib import Path
 
-from lemons_core.cli.common import AddCommand, ProgressBar, data_root, positive, within
+from lemons_core.cli.common import DATA_HELP, AddCommand, ProgressBar, chosen_data, positive, within
 from lemons_core.vision.record.recipe import COUNT, SHARE, Recipe, option_of
 
 
 def register(command: AddCommand) -> None:
     train = command("train", _train, "train ResNet34 on a collection, or on simulated tiles")
-    train.add_argument(
-        "--data", help="root folder of a collection, or 'simulated' (default: LEMONS_DATA, else the demo data)"
-    )
+    train.add_argument("--data", metavar="simulated|published|demo|DIR", help=f"tiles drawn on the way, or {DATA_HELP}")
     train.add_argument(
         "--out", type=Path, default=Path("runs/latest"), help="model folder to write (default: runs/latest)"
     )
@@ -36,7 +34,7 @@ def _train(arguments: argparse.Namespace) -> int:
     from lemons_core.vision.tiles.constants import SIMULATED
     from lemons_core.vision.train.train import train
 
-    data = arguments.data if arguments.data == SIMULATED else data_root(arguments.data and Path(arguments.data))
+    data = arguments.data if arguments.data == SIMULATED else chosen_data(arguments.data).name
     settings = {setting.name for setting in fields(Recipe)}
     recipe = Recipe(**{name: value for name, value in vars(arguments).items() if name in settings})
     progress = ProgressBar()

@@ -1,16 +1,18 @@
 """The case table joined to the images on disk: which file is the view, the crop and the mask of each row."""
 
 import json
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from lemons_core.base.config import DataChoice, Origin, choose_data
 from lemons_core.base.errors import DataError, ImageError
 from lemons_core.base.progress import Progress
 from lemons_core.dataset.cases import Cases, read_cases
+from lemons_core.dataset.published import read_published
 from lemons_core.dataset.sources.facts import JPEG_SUFFIXES, MORE, TWO, grey_levels
 from lemons_core.dataset.sources.index import FileIndex, read_index
 from lemons_core.dataset.sources.layouts import Layout, detect_layouts
@@ -28,13 +30,23 @@ class Collection:
     cases : the case table as read, with its problems
     table : calcification rows with calc_group, calc_groups, view_file, crop_file, mask_file (absolute path or NA)
     index : every image file below the root, whether a row names it or not
-    simulated : drawn by a program; no patient is in it
+    origin : where it comes from
     """
 
     cases: Cases
     table: pd.DataFrame
     index: FileIndex
-    simulated: bool = False
+    origin: Origin = Origin.FOLDER
+
+    @property
+    def simulated(self) -> bool:
+        """Drawn by a program; no patient is in it."""
+        return self.origin == Origin.DEMO
+
+    @property
+    def data(self) -> DataChoice:
+        """The choice that gives it."""
+        return DataChoice(self.origin, self.root)
 
     @property
     def root(self) -> Path:
@@ -66,20 +78,38 @@ class Collection:
 
 
 def read_collection(
-    root: str | Path, *, mapping: GroupMapping | None = None, progress: Progress | None = None
+    data: DataChoice | str | Path, *, mapping: GroupMapping | None = None, progress: Progress | None = None
 ) -> Collection:
-    """Read the case tables below `root` and find the images of each calcification row by SeriesInstanceUID.
+    """Read the case tables of the data and find the images of each calcification row by SeriesInstanceUID.
 
+    data : as config.choose_data takes or gives it: "published", "demo" or a folder
     Image headers are read once; a second start reads only what has changed. Rows without images stay, with NA.
-    Raises DataError: as `read_cases` does, or the table of a JPEG mirror cannot be read
+    Raises DataError: as `read_cases_of` does, or the table of a JPEG mirror cannot be read
     """
-    if not Path(root).is_dir():
-        read_cases(root)  # raises what is wrong
-    index = read_index(root, progress=progress)
-    cases = read_cases(root, csv_files=index.csv_files)
+    data = data if isinstance(data, DataChoice) else choose_data(data)
+    if data.origin != Origin.PUBLISHED and not data.root.is_dir():
+        read_cases(data.root)  # raises what is wrong
+    index = read_index(data.root, progress=progress)
+    cases = read_cases_of(data, csv_files=index.csv_files)
     table = add_groups(cases.calcifications, mapping)
-    simulated = read_demo_marker(Path(root)) is not None
-    return Collection(cases, table.assign(**join_files(table, index)), index, simulated)
+    return Collection(cases, table.assign(**join_files(table, index)), index, origin_of(data))
+
+
+def read_cases_of(data: DataChoice, *, csv_files: Iterable[str] | None = None) -> Cases:
+    """The case table of the data in use.
+
+    csv_files : the CSVs below its root, where the caller has searched it already
+    Raises DataError: as read_published and read_cases do
+    """
+    if data.origin == Origin.PUBLISHED:
+        return read_published(data.root)
+    return read_cases(data.root, csv_files=csv_files)
+
+
+def origin_of(data: DataChoice) -> Origin:
+    """Where the data come from; a folder that bears the mark of a demo set is one, wherever it lies."""
+    marked = data.origin == Origin.FOLDER and read_demo_marker(data.root) is not None
+    return Origin.DEMO if marked else data.origin
 
 
 def read_demo_marker(root: Path) -> dict[str, object] | None:

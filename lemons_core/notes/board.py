@@ -71,12 +71,12 @@ class Reasons:
 
 
 def build_board(collection: Collection, features: Features, *, progress: Progress = no_progress) -> Board:
-    """The shipped model for simulated data, else one trained on the collection (seconds), and its figures.
+    """The shipped model for the published table, else one trained on the collection (seconds), and its figures.
 
     Raises DataError: no usable rows
     """
-    table, root, simulated = collection.table, collection.root, collection.simulated
-    model = fit_or_shipped(table, root, features=features, simulated=simulated, progress=progress)
+    table = collection.table
+    model = fit_or_shipped(table, collection.data, features, progress=progress)
     usable = usable_rows(table)
     rows = usable[usable["split"] == "test"].reset_index(drop=True)
     protocol: Protocol = "official"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from lemons_core.base.config import DataChoice, Origin
 from lemons_core.base.errors import ModelError
 from lemons_core.base.io import sha256_of, write_atomic
 from lemons_core.base.progress import Progress, no_progress
@@ -25,11 +26,13 @@ _FORMAT = 1
 _KEYS = {"format", *FIELDS, "vectoriser", "calibration", "shares", "threshold", "sha256"}
 
 
-def data_words(root: str | Path, *, simulated: bool) -> str:
-    """What a model was trained on, for its card: the folder's own name, never the path that leads to it."""
-    if simulated:
-        return "simulated demo data (invented patients with published frequencies)"
-    return f"the case tables in {Path(root).resolve().name or 'the root folder'}"
+def data_words(data: DataChoice) -> str:
+    """What a model was trained on, for its card."""
+    return {
+        Origin.PUBLISHED: "the published case table of CBIS-DDSM",
+        Origin.DEMO: "simulated demo data (invented patients with published frequencies)",
+        Origin.FOLDER: f"the case tables in {data.root.resolve().name or 'the root folder'}",
+    }[data.origin]
 
 
 def train_model(
@@ -77,13 +80,13 @@ def train_model(
 
 
 def fit_or_shipped(
-    table: pd.DataFrame, root: str | Path, *, features: Features, simulated: bool, progress: Progress = no_progress
+    table: pd.DataFrame, data: DataChoice, features: Features, *, progress: Progress = no_progress
 ) -> NoteModel:
-    """The shipped model for simulated data, else one trained on the tables of `root` now; that takes seconds."""
-    if simulated:
+    """The shipped model for the published case table, else one trained on the table given, now; that takes seconds."""
+    if data.origin == Origin.PUBLISHED:
         return read_shipped(features)
-    words = data_words(root, simulated=False)
-    return train_model(table, features, trained_on=words, simulated=False, progress=progress)
+    simulated = data.origin == Origin.DEMO
+    return train_model(table, features, trained_on=data_words(data), simulated=simulated, progress=progress)
 
 
 def write_model(model: NoteModel, folder: str | Path) -> Path:
@@ -150,10 +153,15 @@ def read_model(folder: str | Path) -> NoteModel:
 
 
 def read_shipped(features: Features = "assessment") -> NoteModel:
-    """The model that comes with the package, trained on simulated notes only."""
+    """The model that comes with the package, trained on the published case table."""
     if features not in FEATURE_SETS:
         raise ModelError(f"There is no shipped model for '{features}'", todo=f"Known: {', '.join(FEATURE_SETS)}.")
     return read_model(SHIPPED / features)
+
+
+def read_shipped_card(features: Features = "assessment") -> NoteCard:
+    """The card of a shipped model; xgboost is not loaded."""
+    return build_card(_read_card(SHIPPED / features / _CARD))
 
 
 def _read_card(path: Path) -> dict[str, Any]:

@@ -1,19 +1,18 @@
 """What would be fetched, proved against the real tables and the index that idc-index ships; how it is fetched, against
-a server on this machine and a recorded call."""
+a server on this machine."""
 
-import http.server
 import io
 import shutil
+import socket
 import sys
-import threading
-import types
+import time
 import zipfile
-from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 import pydicom
 import pytest
+from support.archive import Server, index_package
 
 from lemons_core.base.errors import DataError, LemonsError
 from lemons_core.cli import main
@@ -36,45 +35,13 @@ def pictures(demo) -> dict[str, list[Path]]:
     return found
 
 
-class Server:
-    """An HTTP server on this machine that answers from a table and counts the requests."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, bytes | int] = {}
-        self.short: set[str] = set()
-        self.requests: Counter[str] = Counter()
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.requests[self.path] += 1
-                answer = outer.answers.get(self.path, 404)
-                if isinstance(answer, int):
-                    self.send_error(answer)
-                    return
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                cut = self.path in outer.short
-                outer.short.discard(self.path)  # the next try gets all of it
-                self.wfile.write(answer[: len(answer) // 2] if cut else answer)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.setattr("lemons_core.dataset.sources.download._TRIES", 2)
     monkeypatch.setattr("lemons_core.dataset.sources.download.time.sleep", lambda _seconds: None)
     running = Server()
     yield running
-    running.server.shutdown()
-    running.server.server_close()
+    running.close()
 
 
 @pytest.fixture
@@ -126,15 +93,14 @@ def test_a_table_that_was_cut_short_is_refused_and_the_old_one_kept(tables, demo
 
 
 def test_without_a_network_the_message_says_so(tmp_path, server):
-    server.server.shutdown()
-    server.server.server_close()
+    server.close()
     with pytest.raises(DataError, match=r"The download failed: .*Check the connection"):
         fetch.fetch_metadata(tmp_path, address=server.address)
 
 
 def catalogue_of(table: pd.DataFrame, images: int = 1, size: int = 1000) -> pd.DataFrame:
     series = pd.concat([table[f"{kind}_series"] for kind in ("image", "crop", "mask")]).dropna().unique()
-    return pd.DataFrame({"images": images, "size": size}, index=series)
+    return pd.DataFrame({"images": images, "size": size, "uuid": "", "patient": "case", "study": "1.2.3"}, index=series)
 
 
 def test_the_plan_is_each_series_once_of_the_rows_chosen(demo):
@@ -199,48 +165,80 @@ def test_a_series_that_is_none_leaves_no_folder(server, tmp_path, answer):
     assert not list((tmp_path / "tciaDownload").iterdir())
 
 
-@pytest.fixture
-def idc(monkeypatch, pictures):
-    """idc-index with its network taken out: calls are recorded, files appear where the real one puts them."""
-    calls: list[dict[str, object]] = []
-    down: set[str] = set()
-
-    class Client:
-        @classmethod
-        def client(cls) -> "Client":
-            return cls()
-
-        def download_from_selection(self, downloadDir: str, seriesInstanceUID: list[str], **more: object) -> None:
-            calls.append({"series": seriesInstanceUID, **more})
-            for uid in set(seriesInstanceUID) - down:
-                folder = Path(downloadDir, "cbis_ddsm", "case", "1.2.3", f"MG_{uid}")
-                folder.mkdir(parents=True, exist_ok=True)
-                for number, path in enumerate(pictures[uid]):
-                    shutil.copy(path, folder / f"{number}-uuid.dcm")
-
-    monkeypatch.setitem(sys.modules, "idc_index", types.SimpleNamespace(IDCClient=Client))
-    return types.SimpleNamespace(calls=calls, down=down)
-
-
-def test_idc_gets_the_series_and_goes_on_after_a_failure(idc, pictures, tmp_path, monkeypatch):
-    monkeypatch.setattr(fetch, "_BATCH", 2)
-    catalogue = pd.DataFrame({"images": {uid: len(paths) for uid, paths in pictures.items()}, "size": 10})
-    plan = fetch.Plan(tuple(pictures), None, None)
-    idc.down.add(plan.series[3])
-    with pytest.raises(DataError, match="has not sent 1 of 2 series"):
-        fetch.fetch_images(plan, tmp_path)
-    idc.down.clear()
+def test_idc_gets_the_series_and_goes_on_after_a_failure(server, pictures, tmp_path):
+    catalogue = server.add_bucket(pictures)
+    plan = fetch.Plan(tuple(pictures), len(pictures), int(catalogue["size"].sum()))
+    broken = f"/{catalogue['uuid'].iloc[3]}/0-instance.dcm"
+    whole, server.answers[broken] = server.answers[broken], 500
+    seen = []
+    take = dict(address=server.address, catalogue=catalogue, progress=lambda part, text: seen.append(part))
+    with pytest.raises(DataError, match="the server answers 500"):
+        fetch.fetch_images(plan, tmp_path, **take)
+    server.answers[broken] = whole
     rest = fetch.leave_out_present(plan, tmp_path, catalogue)
     assert rest.there == 3 and rest.series[0] == plan.series[3]
-    fetch.fetch_images(rest, tmp_path)
+    fetch.fetch_images(rest, tmp_path, **take)
     assert not fetch.leave_out_present(plan, tmp_path, catalogue).series
-    assert [uid for call in idc.calls for uid in call["series"]] == [*plan.series[:4], *rest.series]
+    assert all(server.requests[path] == 1 for path in server.answers if path.endswith(".dcm") and path != broken)
+    assert seen[-1] == 1.0 and not list(tmp_path.rglob("*.part"))
+    for uid, paths in pictures.items():
+        fetched = sorted((tmp_path / "cbis_ddsm" / "case" / "1.2.3" / f"MG_{uid}").iterdir())
+        assert [file.read_bytes() for file in fetched] == [path.read_bytes() for path in paths]
 
 
-def test_a_disk_that_is_too_small_is_reported_before_anything_starts(idc, tmp_path):
+def test_a_download_that_is_cancelled_leaves_whole_files_only(server, pictures, tmp_path):
+    catalogue = server.add_bucket(pictures)
+
+    def cancel(part: float, text: str) -> None:
+        if part > 0.4:
+            raise LemonsError("Stopped")
+
+    plan = fetch.Plan(tuple(pictures), None, None)
+    with pytest.raises(LemonsError, match="Stopped"):
+        fetch.fetch_images(plan, tmp_path, address=server.address, catalogue=catalogue, progress=cancel)
+    left = {path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert 0 < len(left) < sum(map(len, pictures.values()))
+    assert left <= {path.read_bytes() for paths in pictures.values() for path in paths}
+
+
+@pytest.mark.parametrize("answer", [b"<html>Sign in</html>", b"no xml", b"<ListBucketResult/>"])
+def test_something_else_than_the_archive_is_said_at_once(server, pictures, tmp_path, answer):
+    catalogue = server.add_bucket(pictures)
+    plan = fetch.Plan(tuple(pictures)[:1], None, None)
+    server.answers[f"/?list-type=2&prefix={catalogue['uuid'].iloc[0]}/"] = answer
+    with pytest.raises(DataError, match="Imaging Data Commons"):
+        fetch.fetch_images(plan, tmp_path, address=server.address, catalogue=catalogue)
+    assert not list(tmp_path.rglob("*.dcm"))
+
+
+def test_a_server_that_never_answers_is_given_up_within_15_seconds(pictures, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, says nothing
+        catalogue = Server().add_bucket(pictures)
+        start = time.monotonic()
+        with pytest.raises(DataError, match=r"The download failed: .*timed out"):
+            fetch.fetch_images(
+                fetch.Plan(tuple(pictures), None, None), tmp_path, catalogue=catalogue,
+                address=f"http://127.0.0.1:{silent.getsockname()[1]}",
+            )  # fmt: skip
+        assert time.monotonic() - start < 15
+
+
+def test_a_disk_that_is_too_small_is_reported_before_anything_starts(server, tmp_path):
     with pytest.raises(DataError, match="GiB are needed"):
-        fetch.fetch_images(fetch.Plan(("1.2.3",), 1, 10**18), tmp_path)
-    assert not idc.calls
+        fetch.fetch_images(fetch.Plan(("1.2.3",), 1, 10**18), tmp_path, address=server.address)
+    assert not server.requests
+
+
+def test_a_case_is_its_view_crop_and_mask_and_the_other_view(demo):
+    table = read_cases(demo).table
+    calc = table[table["abnormality_type"] == "calcification"]
+    both = calc[calc.duplicated("lesion_id", keep=False)].iloc[0]
+    rows = calc[calc["lesion_id"].isin(calc.loc[calc["image_id"] == both["image_id"], "lesion_id"])]
+    assert set(rows["view"]) == {"CC", "MLO"}
+    wanted = {uid for kind in ("image", "crop", "mask") for uid in rows[f"{kind}_series"]}
+    assert set(fetch.plan_case(table, both["image_id"]).series) == wanted
+    with pytest.raises(DataError, match="describes no calcification in P_1_L_CC"):
+        fetch.plan_case(table, "P_1_L_CC")
 
 
 def test_without_idc_index_the_message_says_how_to_install_it(monkeypatch, demo, capsys):
@@ -249,27 +247,23 @@ def test_without_idc_index_the_message_says_how_to_install_it(monkeypatch, demo,
         fetch.read_catalogue()
 
 
-def fake_catalogue(monkeypatch, tmp_path: Path, table: pd.DataFrame, size_mb: float) -> None:
+def fake_catalogue(monkeypatch, tmp_path: Path, table: pd.DataFrame, size: int) -> None:
     """The shipped index, reduced to what is read of it."""
-    series = catalogue_of(table).index
-    columns = {"SeriesInstanceUID": series, "instanceCount": 2, "series_size_MB": size_mb, "collection_id": "cbis_ddsm"}
-    path = tmp_path / "idc_index.parquet"
-    pd.DataFrame(columns).to_parquet(path)
-    monkeypatch.setitem(sys.modules, "idc_index_data", types.SimpleNamespace(IDC_INDEX_PARQUET_FILEPATH=path))
+    monkeypatch.setitem(sys.modules, "idc_index_data", index_package(tmp_path, catalogue_of(table, 2, size)))
 
 
-def test_a_dry_run_prints_series_and_size_and_fetches_nothing(idc, demo, tmp_path, monkeypatch, capsys):
-    fake_catalogue(monkeypatch, tmp_path, read_cases(demo).table, 20.0)
+def test_a_dry_run_prints_series_and_size_and_fetches_nothing(demo, tmp_path, monkeypatch, capsys):
+    fake_catalogue(monkeypatch, tmp_path, read_cases(demo).table, 20 * 10**6)
     shutil.copytree(demo / "csv", tmp_path / "out" / "csv")
     assert main(["fetch", "views", "--split", "test", "--out", str(tmp_path / "out"), "--dry-run"]) == 0
     shown = capsys.readouterr().out
     series = len(fetch.plan_images(read_cases(demo).table, "views", split="test").series)
     assert f"{series} series, {2 * series} images, {series * 20e6 / 2**30:.1f} GiB" in shown
-    assert not idc.calls
+    assert not list((tmp_path / "out").rglob("*.dcm"))
 
 
-def test_a_large_download_must_be_confirmed(idc, demo, tmp_path, monkeypatch, capsys):
-    fake_catalogue(monkeypatch, tmp_path, read_cases(demo).table, 20.0)
+def test_a_large_download_must_be_confirmed(demo, tmp_path, monkeypatch, capsys):
+    fake_catalogue(monkeypatch, tmp_path, read_cases(demo).table, 20 * 10**6)
     shutil.copytree(demo / "csv", tmp_path / "out" / "csv")
     command = ["fetch", "crops", "--out", str(tmp_path / "out")]
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))  # no terminal: nobody can be asked
@@ -278,7 +272,7 @@ def test_a_large_download_must_be_confirmed(idc, demo, tmp_path, monkeypatch, ca
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda _question: "n")
     assert main(command) == 0
-    assert not idc.calls and "Nothing fetched" in capsys.readouterr().out
+    assert "Nothing fetched" in capsys.readouterr().out
 
 
 def test_real_images_are_not_put_among_simulated_ones(demo, capsys):

@@ -1,5 +1,6 @@
 """A server and a browser for every test of this folder."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -17,7 +18,8 @@ def server(demo) -> Iterator[str]:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    env = os.environ | {"LEMONS_DATA": "demo"}
+    process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://localhost:{port}"
     for _ in range(300):
         try:

@@ -148,8 +148,27 @@ def test_every_page_stands_and_the_data_in_use_is_named(server, page, path):
     page.goto(f"{server}/{path}")
     page.get_by_test_id("stMain").get_by_role("heading", level=1).wait_for()
     # On a phone the sidebar is folded, and opens by its button.
-    page.get_by_text("Simulated demo data").first.wait_for(state="attached")
+    page.get_by_text("Simulated demo").first.wait_for(state="attached")
     page.get_by_test_id("stSpinner").first.wait_for(state="detached")
+    assert_sound(page)
+
+
+def test_the_data_of_the_address_stay_in_use_through_the_pages(server, page):
+    page.goto(f"{server}/dataset?data=published")
+    page.get_by_text("Malignant: 673 rows").wait_for()
+    if page.viewport_size["width"] < 600:
+        page.get_by_test_id("stExpandSidebarButton").click()
+    page.get_by_role("link", name="Relabel").click()
+    page.get_by_text("137 of 1,872 rows").wait_for()
+    assert "data=published" in page.url
+    assert_sound(page)
+
+
+def test_real_film_is_the_first_picture_and_is_answered(server, page):
+    page.goto(f"{server}/scan?data=published")
+    page.get_by_text("no calcification is described").first.wait_for()
+    page.get_by_text(re.compile("like calcification")).first.wait_for()
+    page.get_by_text("2,624 x 4,736 pixels").first.wait_for()
     assert_sound(page)
 
 

@@ -8,7 +8,8 @@ import pytest
 from lemons_core.images import read_image
 from lemons_core.mammogram.breast import enlarge, find_breast, shrink
 from lemons_core.mammogram.spacing import guess_spacing, kind_of_pixels
-from lemons_core.simulate import simulate_crop, simulate_view
+from lemons_core.simulate.crop import simulate_crop
+from lemons_core.simulate.view import simulate_view
 
 
 def overlap(found: np.ndarray, true: np.ndarray) -> float:

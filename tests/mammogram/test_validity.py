@@ -10,7 +10,8 @@ from support.strangers import strangers
 from lemons_core.images import Picture, read_image
 from lemons_core.mammogram import find_breast, find_geometry
 from lemons_core.mammogram.validity import notes_on, refusal
-from lemons_core.simulate import Lesion, simulate_crop, simulate_view
+from lemons_core.simulate.crop import simulate_crop
+from lemons_core.simulate.view import Lesion, simulate_view
 
 
 def upload(pixels: np.ndarray, kind: str = "PNG", **options: object) -> Picture:

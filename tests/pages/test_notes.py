@@ -43,7 +43,7 @@ def probability(at: AppTest) -> list[str]:
 
 
 @pytest.fixture
-def page(demo) -> AppTest:
+def page() -> AppTest:
     return open_page(PAGE)
 
 
@@ -52,8 +52,8 @@ def test_the_page_shows_its_figures_and_a_first_answer(page):
     assert [metric.label for metric in page.metric[:4]] == ["AUC", "Accuracy", "Sensitivity", "Specificity"]
     assert all(" to " in metric.delta for metric in page.metric[:4]), "every figure has its interval"
     text = words(page)
-    assert "n = 326 rows" in text and "simulated demo data" in text and config.NOTICE in text
-    assert probability(page) and "not a diagnosis" in text and "trained on simulated notes" in text
+    assert "n = 326 rows" in text and "CBIS-DDSM, published case table" in text and config.NOTICE in text
+    assert probability(page) and "not a diagnosis" in text and "simulated" not in text
     assert "most similar patients" in text and "rows malignant" in text
     assert len(charts(page)) == 5, "waterfall, ROC, precision, calibration, confusion"
 
@@ -68,7 +68,7 @@ def test_features_come_from_the_address_and_change_the_model(page):
     assert len({*seen.values(), page.metric[0].value}) == 3
 
 
-def test_a_nonsense_address_falls_back(demo):
+def test_a_nonsense_address_falls_back():
     at = open_page(PAGE, features="everything", show="nonsense", way="magic")
     assert probability(at) and not at.error
 
@@ -138,7 +138,7 @@ def test_the_threshold_moves_sensitivity_against_specificity(page):
     assert not page.exception
 
 
-def test_reasons_are_drawn_for_every_descriptor(demo):
+def test_reasons_are_drawn_for_every_descriptor():
     at = open_page(PAGE, show="Why")
     assert len(charts(at)) == 5
     for name in ("type", "distribution", "assessment"):
@@ -162,7 +162,7 @@ def test_the_lab_shows_each_gain_and_the_claim(few):
     at = open_page(PAGE, show="Leakage lab")
     text = words(at)
     assert all(f"Rows shuffled, {what}: " in text for what in ("deep trees", "our model")) and "0.79 ± 0.02" in text
-    assert "every patient on one side only" in text and "Here (your collection (few))" in text
+    assert "every patient on one side only" in text and "Here (your folder few)" in text
 
 
 def test_all_models_wait_for_the_button(few):
@@ -179,7 +179,7 @@ def test_a_note_is_answered_without_any_data(monkeypatch, tmp_path):
     monkeypatch.setenv("LEMONS_DATA", str(tmp_path / "nowhere"))
     at = open_page(PAGE)
     assert "data folder does not exist" in at.error[0].value
-    assert probability(at) and "trained on simulated notes" in words(at)
+    assert probability(at) and "published case table" in words(at)
 
 
 def test_tables_without_a_test_split_are_scored_by_folds(demo, monkeypatch, tmp_path):
@@ -190,7 +190,7 @@ def test_tables_without_a_test_split_are_scored_by_folds(demo, monkeypatch, tmp_
     monkeypatch.setenv("LEMONS_DATA", str(folder))
     at = open_page(PAGE)
     assert not at.error and probability(at)
-    assert "five folds by patient" in words(at) and "your collection (half)" in words(at)
+    assert "five folds by patient" in words(at) and "your folder half" in words(at)
     assert "simulated" not in words(at)
 
 
@@ -198,4 +198,4 @@ def test_real_notes_train_their_own_model(real_data: Path, monkeypatch):
     monkeypatch.setenv("LEMONS_DATA", str(real_data))
     at = open_page(PAGE)
     assert float(at.metric[0].value) >= 0.865
-    assert "trained on simulated notes" not in words(at) and "your collection" in words(at)
+    assert "simulated" not in words(at) and "your folder" in words(at)

@@ -25,9 +25,38 @@ def test_every_page_opens_and_names_its_data(demo, page):
 
 def test_the_sidebar_names_the_data_and_the_limits(demo):
     at = open_page()
-    assert "Simulated demo data" in at.sidebar.markdown[0].value
+    assert at.sidebar.selectbox[0].value == "demo"
     assert "with a crop on disk" in at.sidebar.caption[0].value
     assert config.NOTICE in at.sidebar.caption[1].value
+
+
+def test_a_newcomer_sees_the_published_table_everywhere_and_nothing_is_drawn_for_it():
+    texts = {page: open_page(page) for page in ("pages/home.py", "pages/dataset.py", "pages/case.py")}
+    for page, at in texts.items():
+        assert not at.error and "CBIS-DDSM case table" in words(at), page
+    home, data = texts["pages/home.py"], texts["pages/dataset.py"]
+    assert home.sidebar.selectbox[0].value == "published"
+    assert [metric.value for metric in home.metric] == ["1,872", "290", "137", "AUC 0.866"]
+    assert [metric.value for metric in data.metric[:3]] == ["1,872", "1,045", "753"]
+    assert "Malignant: 673 rows" in words(data) and "290 faults of 8 kinds" in words(data)
+
+
+def test_other_data_are_chosen_in_the_sidebar_and_stay_through_a_change_of_page(demo, monkeypatch):
+    monkeypatch.delenv("LEMONS_DATA")
+    at = open_page()
+    at.sidebar.selectbox[0].set_value("demo").run()
+    assert at.query_params["data"] == "demo" and "simulated demo data" in words(at)
+    at.switch_page("pages/dataset.py").run()
+    assert "simulated demo data" in words(at) and "&data=demo" in at.dataframe[-1].value["open"].iloc[0]
+    at.switch_page("pages/home.py").run()
+    at.sidebar.selectbox[0].set_value("published").run()
+    assert "data" not in at.query_params and "CBIS-DDSM case table" in words(at)
+
+
+def test_the_address_names_the_data(demo, monkeypatch):
+    monkeypatch.delenv("LEMONS_DATA")
+    assert "simulated demo data" in words(open_page("pages/dataset.py", data="demo"))
+    assert "published case table" in words(open_page("pages/dataset.py", data="../../etc"))
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -42,7 +71,7 @@ def test_the_start_page_says_what_it_is_and_is_not(demo):
     text = words(open_page())
     assert "Not affiliated with the charity" in text
     assert "not a diagnosis" in text and "simulated" in text
-    assert "n = 220 of 1,872 rows" in text, "counts of a group carry their n"
+    assert "220 rows" in text and "95% interval" in text, "shares of a group carry their n and interval"
 
 
 def test_every_filter_acts_at_once_and_lives_in_the_address(demo):
@@ -73,7 +102,7 @@ def test_no_row_left_is_a_state_of_its_own(demo):
 def test_the_rows_lead_to_the_case_viewer_with_the_filters(demo):
     at = open_page("pages/dataset.py", group="vascular")
     link = at.dataframe[-1].value["open"].iloc[0]
-    assert link.startswith("case?case=P_") and link.endswith("&in_group=vascular")
+    assert link.startswith("case?case=P_") and "&in_group=vascular" in link
 
 
 def test_gaps_pairs_and_faults_are_shown(demo):
@@ -114,9 +143,9 @@ def test_a_collection_without_images_says_so_and_how_to_get_them(demo, monkeypat
     monkeypatch.setenv("LEMONS_DATA", str(tmp_path / "tables"))
     at = open_page("pages/dataset.py")
     assert "0 of 1,872 abnormalities have images on disk" in at.warning[0].value
-    assert all(way in words(at) for way in ("TCIA", "idc-index", "Kaggle", "cancerimagingarchive.net"))
-    assert "Your collection: tables" in open_page().sidebar.markdown[0].value
-    assert "no crop on disk" in words(open_page("pages/scan.py"))
+    assert all(way in words(at) for way in ("TCIA", "Imaging Data Commons", "Kaggle", "cancerimagingarchive.net"))
+    home = open_page()
+    assert home.sidebar.selectbox[0].value == "folder" and "no images on disk" in home.sidebar.caption[0].value
 
 
 def test_the_real_collection_is_shown_without_its_images(real_data, monkeypatch):
@@ -131,7 +160,7 @@ def test_text_from_files_is_never_markup():
     assert parts.plain("- a") == "\\- a" and parts.plain("1. a") == "1\\. a" and parts.plain("a\n\n# b") == "a \\# b"
 
 
-def test_the_start_page_loads_no_learning_library(demo):
+def test_the_start_page_loads_no_learning_library():
     code = (
         "import sys; from streamlit.testing.v1 import AppTest\n"
         "at = AppTest.from_file('app.py', default_timeout=120).run()\n"
@@ -143,7 +172,7 @@ def test_the_start_page_loads_no_learning_library(demo):
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
-def test_the_server_stays_small_until_something_is_classified(demo):
+def test_the_server_stays_small_until_something_is_classified():
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
@@ -152,7 +181,7 @@ def test_the_server_stays_small_until_something_is_classified(demo):
     try:
         wait_for(lambda: urlopen(f"http://localhost:{port}/_stcore/health").read() == b"ok")
         text = visit_start_page(port)
-        assert "n = 220 of 1,872 rows" in text, "the data was read"
+        assert "**220 rows**" in text and "1,045 lesions" in text, "the data was read"
         status = Path(f"/proc/{server.pid}/status").read_text()
         resident = int(status.partition("VmRSS:")[2].split()[0]) / 1024
         assert resident < 150, f"{resident:.0f} MB"

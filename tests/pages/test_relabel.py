@@ -14,7 +14,12 @@ def other_rules() -> str:
 
 
 @pytest.fixture
-def page(demo):
+def page():
+    return open_page(PAGE)
+
+
+@pytest.fixture
+def drawn(demo):
     return open_page(PAGE)
 
 
@@ -59,13 +64,19 @@ def test_a_rule_that_is_moved_keeps_every_token():
     assert len({rule.token for rule in rules}) == 13
 
 
-def test_suspects_are_filtered_by_the_address(demo):
+def test_suspects_are_filtered_by_the_address():
     at = open_page(PAGE, reason="views disagree on pathology")
     table = next(frame.value for frame in at.dataframe if "detail" in frame.value)
-    assert set(table["reason"]) == {"views disagree on pathology"}
+    assert set(table["reason"]) == {"views disagree on pathology"} and len(table) == 6
+    assert table["open"].str.endswith("#Get this case").all(), "no image of the published cases is there yet"
 
 
-def test_the_image_model_can_be_asked(page):
+def test_the_published_suspects_are_137(page):
+    assert "137 of 1,872 rows" in words(page)
+
+
+def test_the_image_model_can_be_asked(drawn):
+    page = drawn
     button = next(button for button in page.button if button.label.startswith("Ask the image model"))
     button.click().run()
     assert not page.exception

@@ -23,6 +23,7 @@ from streamlit.testing.v1 import AppTest
 from support.pages import ROOT, charts, open_page, pictures, words
 
 from lemons_core.base import config
+from lemons_core.base.config import DataChoice, Origin
 from lemons_core.base.errors import ImageError
 from lemons_core.charts.base import probability_figure
 from lemons_core.dataset.collection import read_collection
@@ -42,7 +43,7 @@ GROUPS = {"amorphous": 0.2, "macro": 0.1, "micro": 0.8, "vascular": 0.05}
 
 @pytest.fixture(scope="module")
 def seen(demo) -> Overview:
-    return worker.read_overview(demo, make_demo=False, progress=lambda *_: None)
+    return worker.read_overview(DataChoice(Origin.DEMO, demo), progress=lambda *_: None)
 
 
 @pytest.fixture(scope="module")
@@ -126,11 +127,11 @@ def packed(**members: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def test_a_sample_crop_gets_probabilities_and_a_heat_map(demo):
-    at = open_page(PAGE)
+def test_a_sample_crop_gets_probabilities_and_a_heat_map(demo, seen):
+    at = open_page(PAGE, sample=seen.of_group("micro")[0].case_id)
     assert charts(at)[0]["data"][0]["y"] == ["any calcification", "amorphous", "macro", "micro", "vascular"]
     assert "Any calcification:" in words(at) and "not a diagnosis" in words(at)
-    assert "Grad-CAM for" in pictures(at) and "simulated sample" in head(at)["alt"]
+    assert "Grad-CAM for" in pictures(at) and "simulated" in head(at)["alt"]
     assert at.query_params["sample"], "the choice can be linked to"
 
 

@@ -7,9 +7,10 @@ from scipy import ndimage
 from bench.simulate import measure_peaks
 from lemons_core.base.errors import DataError
 from lemons_core.base.terms import DISTRIBUTION, MORPHOLOGY
-from lemons_core.simulate import Lesion, simulate_crop, simulate_view
+from lemons_core.simulate.crop import simulate_crop
 from lemons_core.simulate.parameters import CALCIUM, DIGITAL, FILM, GLAND_SHARE, TISSUE, VIEW
 from lemons_core.simulate.tissue import power_noise
+from lemons_core.simulate.view import Lesion, simulate_view
 
 
 def crop(*tokens: str, seed: int = 0, **how: object):

@@ -7,7 +7,7 @@ import skimage.data
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from lemons_core.simulate import simulate_view
+from lemons_core.simulate.view import simulate_view
 
 Stranger = tuple[str, str, np.ndarray]  # kind, name, picture
 

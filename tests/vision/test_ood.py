@@ -8,7 +8,8 @@ import pytest
 import torch
 from support.strangers import document, noise
 
-from lemons_core.simulate import simulate_crop, simulate_view
+from lemons_core.simulate.crop import simulate_crop
+from lemons_core.simulate.view import simulate_view
 from lemons_core.vision.detect.ood import (
     FEATURES_NAME,
     FeatureDistribution,

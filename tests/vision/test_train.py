@@ -17,8 +17,8 @@ from lemons_core.base.errors import DataError
 from lemons_core.cli import _parser, main
 from lemons_core.dataset.collection import MARKER, read_collection
 from lemons_core.images import write_png
-from lemons_core.simulate import simulate_view
 from lemons_core.simulate.crop import simulate_crop
+from lemons_core.simulate.view import simulate_view
 from lemons_core.vision.detect.classify import predict_crop
 from lemons_core.vision.detect.ood import read_feature_distribution
 from lemons_core.vision.network.model import LABELS

@@ -88,25 +88,29 @@ def cross_checks(table: pd.DataFrame) -> Iterator[Problem]:
 
 def _both_splits(table: pd.DataFrame) -> Iterator[Problem]:
     kinds: dict[str, dict[str, set[str]]] = {}
-    columns = ("patient_id", "split", "abnormality_type")
-    for patient, split, kind in zip(*(table[column].tolist() for column in columns), strict=True):
+    first: dict[str, tuple[str, int]] = {}  # row of the test split
+    columns = ("patient_id", "split", "abnormality_type", "source_file", "source_row")
+    for patient, split, kind, file, row in zip(*(table[column].tolist() for column in columns), strict=True):
         if isinstance(patient, str):
             kinds.setdefault(patient, {}).setdefault(split, set()).add(str(kind))
+            if split == "test":
+                first.setdefault(patient, (file, row))
     for patient, by_split in kinds.items():
         if len(by_split) == 2:
             train, test = ("+".join(sorted(by_split[split])) for split in ("train", "test"))
-            first = table[(table["patient_id"] == patient) & (table["split"] == "test")].iloc[0]
             what = f"patient {patient} is in {train} train and {test} test: keep it out of one of them"
-            yield Problem(ProblemKind.BOTH_SPLITS, first["source_file"], int(first["source_row"]), "patient_id", what)
+            yield Problem(ProblemKind.BOTH_SPLITS, *first[patient], "patient_id", what)
 
 
 def _views_disagree(rows: pd.DataFrame, values: list[str], column: str) -> Iterator[Problem]:
     """Lesions whose rows hold different values, one a row in `values`; an empty one is missing."""
     by_lesion: dict[str, list[str]] = {}
-    for lesion, value in zip(rows["lesion_id"].tolist(), values, strict=True):
+    last: dict[str, tuple[str, int]] = {}  # row of the lesion
+    where = (rows[name].tolist() for name in ("lesion_id", "source_file", "source_row"))
+    for lesion, file, row, value in zip(*where, values, strict=True):
         by_lesion.setdefault(lesion, []).append(value or "missing")
+        last[lesion] = file, row
     for lesion, found in by_lesion.items():
         if len(set(found)) > 1:
-            last = rows[rows["lesion_id"] == lesion].iloc[-1]
             what = f"the views of lesion {lesion} disagree: {' against '.join(found)}"
-            yield Problem(ProblemKind.VIEWS_DISAGREE, last["source_file"], int(last["source_row"]), column, what)
+            yield Problem(ProblemKind.VIEWS_DISAGREE, *last[lesion], column, what)

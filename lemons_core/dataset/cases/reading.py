@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
@@ -54,19 +54,28 @@ class Cases:
     def calcifications(self) -> pd.DataFrame:
         return self.of_type(AbnormalityType.CALCIFICATION)
 
+    @property
+    def kinds(self) -> pd.Series:
+        """The table that each row is from: calc_train, calc_test, mass_train or mass_test."""
+        return self.table["abnormality_type"].map({"calcification": "calc", "mass": "mass"}) + "_" + self.table["split"]
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows by table, 0 for one that is not there."""
+        found = self.kinds.value_counts()
+        return {name: int(found.get(name, 0)) for name in PUBLISHED_ROWS}
+
     def summary(self) -> dict[str, object]:
-        """Rows and patients by file kind, missing values by column, and the problems, ready for JSON."""
-        kind = self.table["abnormality_type"].map({"calcification": "calc", "mass": "mass"}) + "_" + self.table["split"]
-        groups = self.table.groupby(kind)
-        rows = groups.size().to_dict()
-        patients = groups["patient_id"].nunique().to_dict()
+        """Rows and patients by table, missing values by column, and the problems, ready for JSON."""
+        kind = self.kinds
+        patients = self.table.groupby(kind)["patient_id"].nunique()
         checked = ["breast_density", "assessment", "pathology", "subtlety"]
         missing = {}
         for name, own in _OWN_COLUMNS.items():
             part = self.table[kind.str.startswith(name)]
             missing[name] = {column: int(part[column].isna().sum()) for column in [*own, *checked]}
         return {
-            "rows": {name: int(rows.get(name, 0)) for name in PUBLISHED_ROWS},
+            "rows": self.rows,
             "patients": {name: int(patients.get(name, 0)) for name in PUBLISHED_ROWS},
             "missing": missing,
             "problems": [problem.to_json() for problem in self.problems],
@@ -84,13 +93,22 @@ def read_cases(root: str | Path, *, csv_files: Iterable[str] | None = None) -> C
     root = Path(root)
     if not root.is_dir():
         raise DataError("The data folder does not exist", where=str(root), todo="Check --data or LEMONS_DATA.")
+    found = root.rglob("*.csv") if csv_files is None else (root / name for name in csv_files)
+    paths = sorted(found, key=lambda p: (len(p.parts), str(p)))
+    names = (path.relative_to(root).as_posix() for path in paths)
+    return parse_cases(root, ((name, _read_text(path, name)) for name, path in zip(names, paths, strict=True)))
+
+
+def parse_cases(root: Path, files: Iterable[tuple[str, str]]) -> Cases:
+    """The case table from CSVs, each as its name in messages and its text; those that are other tables are passed over.
+
+    Raises DataError: no text is a case description, or one lacks a column
+    """
     problems: list[Problem] = []
     records: list[dict[str, object]] = []
     seen: dict[str, str] = {}
-    found = root.rglob("*.csv") if csv_files is None else (root / name for name in csv_files)
-    for path in sorted(found, key=lambda p: (len(p.parts), str(p))):
-        file = path.relative_to(root).as_posix()
-        parsed = _read_csv(path, file, problems)
+    for file, text in files:
+        parsed = _parse_csv(text, file, problems)
         if parsed is None:  # another table, such as the metadata.csv of a download
             continue
         kind, rows = parsed
@@ -118,14 +136,14 @@ def _plain(header: str) -> str:
     return " ".join(header.replace("_", " ").split()).lower()
 
 
-def _read_csv(path: Path, file: str, problems: list[Problem]) -> tuple[str, list[dict[str, object]]] | None:
+def _parse_csv(text: str, file: str, problems: list[Problem]) -> tuple[str, list[dict[str, object]]] | None:
     """The kind (`calc_train`...) and cleaned rows of one CSV, or None when it is some other table."""
-    reader = csv.reader(io.StringIO(_read_text(path, file), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = next(reader, [])
     except csv.Error:
         header = []
-    known = _find_columns(header, path, file)
+    known = _find_columns(header, file)
     if known is None:
         return None
     abnormality, index = known
@@ -134,7 +152,7 @@ def _read_csv(path: Path, file: str, problems: list[Problem]) -> tuple[str, list
     for number, cells in _records(reader, file, len(header), problems):
         raw = {column: cells[k].strip() for column, k in index.items()}
         rows.append(RawRow(file, number, spelled, problems).clean(raw))
-    split = _split_of(path, rows, file)
+    split = _split_of(rows, file)
     problems.extend(column_notes(rows, file, spelled))
     return f"{abnormality}_{split}", [row | {"split": split} for row in rows]
 
@@ -148,13 +166,13 @@ def _read_text(path: Path, file: str) -> str:
         raise DataError(f"This CSV cannot be read: {error.strerror}", where=file, todo="Check its rights.") from error
 
 
-def _find_columns(header: list[str], path: Path, file: str) -> tuple[str, dict[str, int]] | None:
+def _find_columns(header: list[str], file: str) -> tuple[str, dict[str, int]] | None:
     """`calc` or `mass`, and the index of each canonical column; None for a table that is no case description."""
     plain = [_plain(name) for name in header]
     todo = "Download this file again."
     kind = "calc" if "calc type" in plain else "mass" if "mass shape" in plain else None
     if kind is None:
-        if "case_description" in path.name:
+        if "case_description" in PurePosixPath(file).name:
             raise DataError("The column 'calc type' or 'mass shape' is missing", where=file, todo=todo)
         return None
     wanted = _COLUMNS | _OWN_COLUMNS[kind]
@@ -186,10 +204,10 @@ def _records(
             problems.append(Problem(ProblemKind.DAMAGED, file, number, None, what, "row left out"))
 
 
-def _split_of(path: Path, rows: list[dict[str, object]], file: str) -> str:
+def _split_of(rows: list[dict[str, object]], file: str) -> str:
     """train or test: what the image paths say, else what the file name says."""
     folders = " ".join(str(row["image_path"]) for row in rows)
-    for text in (folders, path.stem):
+    for text in (folders, PurePosixPath(file).stem):
         train, test = bool(re.search(r"train", text, re.I)), bool(re.search(r"test", text, re.I))
         if train != test:
             return "train" if train else "test"

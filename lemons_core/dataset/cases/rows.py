@@ -20,6 +20,11 @@ RANGES = {"breast_density": (1, 4), "assessment": (0, 5), "subtlety": (1, 5), "a
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 
 
+def is_missing(text: str) -> bool:
+    """Whether a cell holds one of the spellings of a missing value."""
+    return text.strip().upper() in _MISSING
+
+
 def split_tokens(raw: object) -> tuple[str, ...]:
     """Tokens of a compound value (`A-B`), twins merged, each once, in the order written; missing gives ()."""
     if not isinstance(raw, str):

@@ -99,7 +99,7 @@ def render_quality(board: Board, words: str) -> None:
     )
     st.caption(
         "A lesion takes both its views together. Rows that were never called back are the easy ones: without them the "
-        f"figures fall. {words.capitalize()}."
+        f"figures fall. {words[0].upper()}{words[1:]}."
     )
 
 

@@ -106,13 +106,13 @@ def render_suspects(table: pd.DataFrame, suspects: pd.DataFrame, mapping: GroupM
     # No prettier words: what stands on a pill also stands in the address.
     chosen = st.pills("Reason", present, selection_mode="multi", key="reason", bind="query-params")
     shown = suspects[suspects["reason"].isin(chosen or present)]
-    details = table.set_index("case_id")[["split", "pathology", "assessment", "lesion_id"]]
+    details = table.set_index("case_id")[["split", "pathology", "assessment", "lesion_id", "crop_file"]]
     st.dataframe(
-        shown.join(details, on="case_id").assign(case="case?case=" + shown["case_id"]),
+        shown.join(details, on="case_id").assign(open=parts.case_links(shown.join(details, on="case_id"))),
         hide_index=True,
         height=300,
-        column_order=["case", "reason", "detail", *details],
-        column_config={"case": st.column_config.LinkColumn(display_text=r"case=(.*)")},
+        column_order=["open", "case_id", "reason", "detail", "split", "pathology", "assessment", "lesion_id"],
+        column_config={"open": parts.case_column()},
     )
     st.caption(
         f"{suspects['case_id'].nunique():,} of {len(table):,} rows, by plain rules: a question, not an error ("

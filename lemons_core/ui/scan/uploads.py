@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from lemons_core.base import config
 from lemons_core.base.errors import LemonsError
 from lemons_core.dataset.overview import Sample
 from lemons_core.ui.shell import state
@@ -36,9 +37,17 @@ class Upload:
 
 
 def of_sample(sample: Sample) -> Upload:
-    """A picture of the data in use."""
+    """A picture to try: a file on disk, or a simulated one that is drawn when it is first read."""
+    if not sample.file:
+        return Upload(sample.case_id, f"{sample.case_id}.dcm", partial(_drawn, sample.case_id), sample)
     file = Path(sample.file)
     return Upload(f"{file}{file.stat().st_mtime_ns}", f"{sample.case_id}.dcm", file.read_bytes, sample)
+
+
+def _drawn(case_id: str) -> bytes:
+    from lemons_core.simulate.samples import draw_sample
+
+    return draw_sample(case_id, config.read_settings().cache / "samples").read_bytes()
 
 
 def put(name: str, data: bytes) -> None:

@@ -6,9 +6,10 @@ import streamlit as st
 
 from lemons_core.base import config
 from lemons_core.base.terms import GROUP_WORDS, Group, display
+from lemons_core.dataset.overview import SampleOrigin
 from lemons_core.ui.scan import analyses
 from lemons_core.ui.scan.analyses import HeatOptions, Scan
-from lemons_core.ui.shell import parts, source, state
+from lemons_core.ui.shell import parts, state
 from lemons_core.vision.record.card import ModelCard, read_card
 from lemons_core.vision.record.findings import MIN_SCORE, SHOWN_FROM, Analysis, CropResult, Detection, Refusal
 
@@ -248,11 +249,12 @@ def render_bars(scan: Scan, card: ModelCard) -> None:
         f"n = 1 picture. Probabilities by {parts.plain(card.name)}, trained on {parts.plain(card.trained_on)}: not a "
         f"diagnosis. One place can hold several groups, so they need not sum to 100%.{which}{band}{malignant}"
     )
-    if scan.upload.sample:
-        whose = "simulated sample" if source.overview().simulated else "sample"
-        st.caption(
-            f"Reference label of this {whose}: {scan.upload.sample.group} ({display(scan.upload.sample.morphology)})."
-        )
+    sample = scan.upload.sample
+    if sample and sample.words:
+        st.caption(f"The case table says of this view: {parts.plain(sample.words)}.")
+    elif sample:
+        whose = "simulated picture" if sample.origin == SampleOrigin.SIMULATED else "case"
+        st.caption(f"Reference label of this {whose}: {sample.group} ({display(sample.morphology)}).")
 
 
 def render_warnings(analysis: Analysis) -> None:

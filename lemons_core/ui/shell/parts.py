@@ -8,19 +8,30 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from lemons_core.base import config
 from lemons_core.base.colours import GROUP_COLOURS, PATHOLOGY_COLOURS
+from lemons_core.base.config import DataChoice, Origin
 from lemons_core.base.errors import LemonsError
 from lemons_core.base.terms import display
 from lemons_core.dataset.overview import Overview
-from lemons_core.ui.shell import source
+from lemons_core.ui.shell import source, state
 from lemons_core.vision.record.card import ModelCard
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     import plotly.graph_objects as go
 
 ASSETS = Path(__file__).parents[3] / "assets"
 COLLECTION_PAGE = "https://www.cancerimagingarchive.net/collection/cbis-ddsm/"
+CHOICES = {
+    Origin.PUBLISHED: "CBIS-DDSM case table",
+    Origin.DEMO: "Simulated demo",
+    Origin.FOLDER: "Your folder",
+}
+BADGES = {
+    Origin.PUBLISHED: ("verified", "green"), Origin.DEMO: ("science", "yellow"), Origin.FOLDER: ("folder", "blue"),
+}  # fmt: skip
 CHARITY_PAGE = "https://www.knowyourlemons.org"
 
 
@@ -56,10 +67,18 @@ def guard() -> Iterator[None]:
         show_error(LemonsError(what, where=str(error.filename or ""), todo="Check the folder, its rights, the disk."))
 
 
-def page_title(title: str, sentence: str) -> None:
-    """Heading and the one sentence that says what the page is for."""
+def page_title(title: str, sentence: str, *, predicts: bool = False) -> None:
+    """Heading, the one sentence that says what the page is for, the data in use, and the notice where it predicts."""
     st.title(title, anchor=False)
-    st.markdown(sentence)
+    notice = f" :yellow-badge[:material/science: {config.NOTICE}]" if predicts else ""
+    st.markdown(f"{sentence} {data_badge()}{notice}")
+
+
+def data_badge() -> str:
+    """Markdown: the data in use in a word or two."""
+    origin = source.data_in_use().origin
+    icon, colour = BADGES[origin]
+    return f":{colour}-badge[:material/{icon}: {CHOICES[origin]}]"
 
 
 def one_of(label: str, options: Iterable[str], *, key: str, **about: Any) -> str:
@@ -77,25 +96,34 @@ def group_heading(group: str) -> str:
     return f'<div class="group-name" role="heading" aria-level="3">{dot}{group.capitalize()}</div>'
 
 
-def data_badge() -> None:
-    """The data set in use, for the sidebar; silent on failure, which the page itself tells."""
+def choose_data() -> None:
+    """The chooser of the data in use, for the sidebar."""
+    options = list(source.choices())
+    st.session_state[state.SHELL_DATA_BOX] = str(source.data_in_use().origin)
+    st.selectbox(
+        "Data in use",
+        options,
+        key=state.SHELL_DATA_BOX,
+        format_func=lambda name: CHOICES[Origin(name)],
+        on_change=lambda: source.use_data(st.session_state[state.SHELL_DATA_BOX]),
+    )
+
+
+def data_facts() -> None:
+    """What is in the data in use, for the sidebar; a failure is told by the page itself."""
     try:
         seen = source.overview()
     except LemonsError as error:
         st.badge("No data", icon=":material/error:", color="red")
-        st.caption(f"{plain(error.what)}. Without LEMONS\\_DATA the app shows its simulated demo data.")
+        st.caption(f"{plain(error.what)}. Choose other data above.")
         return
-    if seen.simulated:
-        st.badge("Simulated demo data", icon=":material/science:", color="yellow")
-    else:
-        st.badge(f"Your collection: {plain(Path(seen.root).name)}", icon=":material/folder:", color="green")
     crops = f"{seen.images['crop']:,} with a crop on disk" if seen.images["crop"] else "no images on disk"
-    st.caption(f"{seen.rows:,} abnormalities, {crops}")
+    st.caption(f"{seen.rows:,} abnormalities of {seen.patients:,} patients, {crops}.")
 
 
 def data_words(seen: Overview) -> str:
     """The data set in a few words, for the line under a figure."""
-    return "simulated demo data" if seen.simulated else f"your collection ({plain(Path(seen.root).name)})"
+    return plain(DataChoice(seen.origin, Path(seen.root)).words)
 
 
 PATHOLOGY_KEY = (
@@ -127,21 +155,43 @@ def alt_shares(shares: "pd.DataFrame") -> str:
     return "Malignant share: " + ", ".join(f"{r.value} {r.share:.0%} of {r.n}" for r in shares.itertuples()) + "."
 
 
+def group_picture(seen: Overview, group: str) -> tuple["np.ndarray | str", str]:
+    """A picture of the group, and what it is: a real crop where one is on disk, else the product's own drawing."""
+    sample = source.example(seen, group)
+    if sample:
+        return source.thumbnail(sample.file), f"{display(sample.morphology)}, {sample.case_id}"
+    return str(ASSETS / "groups" / f"{group}.jpg"), "simulated, 15 x 10 mm"
+
+
+def case_links(rows: "pd.DataFrame", tail: str = "") -> "pd.Series":
+    """Addresses of the rows in the case viewer, each with its word: a case without a crop can be got there."""
+    word = rows["crop_file"].notna().map({True: "Look", False: "Get this case"})
+    return "case?case=" + rows["case_id"] + tail + source.link_tail() + "#" + word
+
+
+def case_column() -> Any:
+    """How a table shows the addresses of `case_links`."""
+    return st.column_config.LinkColumn("case", display_text=r"#(.*)$", pinned=True)
+
+
 def render_missing_images(seen: Overview) -> None:
-    """The designed state of a collection whose pictures are not, or not all, on disk; the demo needs no more."""
+    """The designed state of data whose pictures are not, or not all, on disk; the demo needs no more."""
     found = max(seen.images["crop"], seen.images["view"])
     if seen.simulated or found == seen.rows:
         return
-    tell = st.warning if found < seen.rows / 2 else st.info
-    tell(
-        f"**{found:,} of {seen.rows:,} abnormalities have images on disk.** The tables work without them.",
-        icon=":material/image_not_supported:",
-    )
-    with st.expander("How to get the images", expanded=found == 0):
+    if seen.origin == Origin.FOLDER:
+        tell = st.warning if found < seen.rows / 2 else st.info
+        tell(
+            f"**{found:,} of {seen.rows:,} abnormalities have images on disk.** The tables work without them.",
+            icon=":material/image_not_supported:",
+        )
+    with st.expander("How to get the images", expanded=seen.origin == Origin.FOLDER and found == 0):
         st.markdown(
-            "Put the files anywhere below the data folder; DICOM files are found by their series number.\n"
+            "**One case at a time**: open it in the case viewer and click *Get this case*. For the whole collection "
+            "put the files anywhere below a folder and start the app with `LEMONS_DATA` set to it; DICOM files are "
+            "found by their series number.\n"
             "- **TCIA**: the NBIA Data Retriever with the collection's manifest, 163.6 GB.\n"
-            "- **Imaging Data Commons**: `pip install idc-index`, then `idc download cbis_ddsm` or single series.\n"
+            "- **Imaging Data Commons**: `python -m lemons_core fetch crops --out DIR`, 30 GiB, and `views`, 46 GiB.\n"
             "- **Kaggle mirror**: JPEG copies, 6 GB; lossy, and named by series.\n\n"
             f"More in `docs/data.md` and on [the collection's page]({COLLECTION_PAGE})."
         )

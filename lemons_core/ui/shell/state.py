@@ -5,6 +5,9 @@ Widgets whose key is bound to the address are not here: there the key is the par
 
 ENTERED = "shell_entered"  # app.py's navigation has run
 
+SHELL_DATA = "shell_data"  # the data in use: a key of source.choices
+SHELL_DATA_BOX = "shell_data_box"  # the widget that chooses it
+
 SCAN_UPLOADS = "scan_uploads"  # the visitor's pictures
 SCAN_UPLOAD_ROUND = "scan_upload_round"  # counts up: a new key empties the uploader
 SCAN_UPLOAD_FAULTS = "scan_upload_faults"  # what was wrong with whole uploads
@@ -26,6 +29,7 @@ SCAN_HEAT_ON_VIEW = "scan_heat_on_view"
 SCAN_HEAT_TRUST = "scan_heat_trust"
 
 CASE_ALL = "case_all"  # step through cases without images as well
+CASE_FETCHED = "case_fetched"  # images that this visitor asked for, so that a page change does not hide the progress
 CASE_WINDOW_WIDTH = "case_window_width"
 CASE_WINDOW_LEVEL = "case_window_level"
 

@@ -5,35 +5,47 @@ demo data forks, which a threaded server must not do. The process is `python -m 
 """
 
 import sys
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from lemons_core.base.child import run_child, serve
+from lemons_core.base.config import DataChoice, Origin, choose_data
 from lemons_core.base.progress import Progress
-from lemons_core.dataset.overview import Overview, from_json
+from lemons_core.dataset.overview import Overview, Share, from_json
 
 
-def read_overview(root: Path, *, make_demo: bool, progress: Progress) -> Overview:
-    """Overview of a data root, read in a child process.
+def read_overview(data: DataChoice, *, progress: Progress) -> Overview:
+    """Overview of the data, read in a child process; the simulated demo data are written first when not there.
 
-    make_demo : write the simulated demo data to `root` first when it is not there
     Raises LemonsError: as read_collection does, or the child ended without an answer
     """
-    arguments = [*(["--make-demo"] if make_demo else []), str(root)]
-    return from_json(run_child("lemons_core.ui.shell.worker", arguments, progress=progress))
+    return from_json(run_child("lemons_core.ui.shell.worker", [data.name], progress=progress))
 
 
-def _read(arguments: list[str], progress: Progress) -> Any:
+def _read(name: str, progress: Progress) -> Any:
     from lemons_core.dataset.collection import read_collection, read_demo_marker
     from lemons_core.dataset.overview import build_overview, to_json
+    from lemons_core.simulate.samples import simulated_samples
 
-    root = Path(arguments[-1])
-    if "--make-demo" in arguments and read_demo_marker(root) is None:
+    data = choose_data(name)
+    if data.origin == Origin.DEMO and read_demo_marker(data.root) is None:
         from lemons_core.simulate.demo.write import write_demo
 
-        write_demo(root, progress=progress)
-    return to_json(build_overview(read_collection(root, progress=progress)))
+        write_demo(data.root, progress=progress)
+    seen = build_overview(read_collection(data, progress=progress))
+    if seen.origin == Origin.PUBLISHED:
+        crops, views = simulated_samples()
+        seen = replace(seen, drawn=crops, drawn_views=views, notes_auc=_notes_auc())
+    return to_json(seen)
+
+
+def _notes_auc() -> Share | None:
+    """Of the shipped note model that reads everything, on the official test split."""
+    from lemons_core.notes.store import read_shipped_card
+
+    scores = read_shipped_card("assessment").metrics["official"]
+    return Share(*scores.auc, scores.n) if scores.auc else None
 
 
 if __name__ == "__main__":
-    sys.exit(serve(lambda progress: _read(sys.argv[1:], progress)))
+    sys.exit(serve(lambda progress: _read(sys.argv[1], progress)))

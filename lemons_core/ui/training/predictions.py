@@ -41,8 +41,8 @@ def render_predictions(run: Run) -> None:
     render_worst(predictions, words)
 
 
-def choose_pictures() -> tuple[Path | None, int, str]:
-    """What the model is asked about: the folder of a collection or None, its crops, and whose pictures they are."""
+def choose_pictures() -> tuple[str | None, int, str]:
+    """What the model is asked about: the data in use by name or None, its crops, and whose pictures they are."""
     choices = [SIMULATED]
     seen = None
     with parts.guard():
@@ -57,11 +57,11 @@ def choose_pictures() -> tuple[Path | None, int, str]:
         help="Simulated tiles come from a seed of their own. The test split is that of the data in use, whole crops.",
     )
     if chosen == COLLECTION and seen:
-        return source.data_root()[0], seen.images["crop"], parts.data_words(seen)
+        return source.data_in_use().name, seen.images["crop"], parts.data_words(seen)
     return None, 0, "drawn by a program"
 
 
-def offer_predictions(run: Run, data: Path | None, folder: Path) -> PredictionSet | None:
+def offer_predictions(run: Run, data: str | None, folder: Path) -> PredictionSet | None:
     """The predictions once they are there; before that what to do, or how far it is."""
     requested = st.session_state.setdefault(state.TRAINING_REQUESTED, set())
     offer = st.empty()

@@ -49,7 +49,9 @@ def examples_of_simulated(model: Model, out: Path, *, count: int, progress: Prog
     return _write(picked, lambda number: tiles[number].inputs[0].numpy())
 
 
-def examples_of_collection(model: Model, root: Path, out: Path, *, progress: Progress = no_progress) -> PredictionSet:
+def examples_of_collection(
+    model: Model, root: str | Path, out: Path, *, progress: Progress = no_progress
+) -> PredictionSet:
     """The same for the crops of the official test split, and one patch of normal tissue from each of its views.
 
     Raises DataError when no crop of that split can be read.
@@ -105,7 +107,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--data", type=Path, help="a collection; simulated tiles when not given")
+    parser.add_argument("--data", help="a collection; simulated tiles when not given")
     parser.add_argument("--count", type=int, default=400)
     given = parser.parse_args()
 

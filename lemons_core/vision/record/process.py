@@ -121,10 +121,10 @@ def _launch(folder: Path, arguments: list[str]) -> None:
     write_atomic(folder / LAUNCH_NAME, json.dumps(launch, indent=2).encode() + b"\n")
 
 
-def predictions_folder(run: Run, data: Path | None, crops: int) -> Path:
+def predictions_folder(run: Run, data: str | None, crops: int) -> Path:
     """Where the predictions of a run's model are kept: by its weights and by the pictures.
 
-    data : root of the collection, None for simulated tiles; crops : how many it has on disk
+    data : the collection as config.choose_data takes it, None for simulated tiles; crops : how many it has on disk
     """
     assert run.card
     about = [run.card.sha256, run.card.temperature, str(data) if data else TILES, crops]
@@ -132,7 +132,7 @@ def predictions_folder(run: Run, data: Path | None, crops: int) -> Path:
     return config.read_settings().cache / "answers" / name
 
 
-def predict_examples(run: Run, data: Path | None, out: Path, *, progress: Progress) -> PredictionSet:
+def predict_examples(run: Run, data: str | None, out: Path, *, progress: Progress) -> PredictionSet:
     """Predictions of a run's model for simulated tiles, or for the test split of a collection, by a child process.
 
     Raises LemonsError: as the child's work does, or it wrote nothing
