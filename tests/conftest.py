@@ -1,9 +1,12 @@
 """Shared fixtures: nothing a test writes reaches the user's own cache folder."""
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+from support.disk import Disk, can_mount
 
 from lemons_core.base import config
 from lemons_core.simulate.demo.write import write_demo
@@ -22,6 +25,16 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 def demo(_own_cache: None) -> Path:
     """A small simulated collection, where the app looks for its demo data; whoever changes it works on a copy."""
     return write_demo(config.read_settings().demo, seed=5, images=16)
+
+
+@pytest.fixture
+def make_disk(tmp_path: Path) -> Callable[[str], Disk]:
+    """Makes a disk with options of mount: `size=700k` or `ro`."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if not can_mount(folder):
+        pytest.skip("no process without rights can mount a small disk here")
+    return partial(Disk, folder)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from typing import Any
 
 from lemons_core.base.config import HOME
 from lemons_core.base.errors import LemonsError
+from lemons_core.base.io import file_error
 from lemons_core.base.progress import Progress
 
 
@@ -27,7 +28,7 @@ def run_child(module: str, arguments: Sequence[str], *, progress: Progress) -> A
             command, cwd=HOME, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
         )
     except OSError as error:
-        raise LemonsError(f"No process can be started: {error.strerror}", where=module) from error
+        raise file_error(error, "No process can be started", where=module) from error
     with child:
         assert child.stdout and child.stderr
         try:
@@ -62,8 +63,8 @@ def serve(work: Callable[[Progress], Any]) -> int:
     except LemonsError as error:
         _send(error=[error.what, error.where, error.todo])
     except OSError as error:
-        what = f"A file cannot be read or written: {error.strerror or type(error).__name__}"
-        _send(error=[what, str(error.filename or ""), "Check that the folder exists and may be written, and the disk."])
+        told = file_error(error)
+        _send(error=[told.what, told.where, told.todo])
     except KeyboardInterrupt:
         return 130
     return 1

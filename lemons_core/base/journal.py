@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from lemons_core.base.io import write_atomic
+from lemons_core.base.io import naming, write_atomic
 
 
 def read_journal(path: Path) -> Iterator[Any]:
@@ -18,9 +18,12 @@ def read_journal(path: Path) -> Iterator[Any]:
 
 
 def append_record(path: Path, record: Any) -> None:
-    """Add one record; the folder must exist."""
+    """Add one record; the folder must exist.
+
+    Raises OSError: it cannot be written; the error names `path`
+    """
     # It begins with a line break, so that half a line of a killed process spoils itself only.
-    with path.open("ab") as file:
+    with naming(path), path.open("ab") as file:
         file.write(b"\n" + json.dumps(record).encode())
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,10 @@ from lemons_core.cli.common import AddCommand, ProgressBar, add_data, add_json, 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lemons_core.dataset.convert import Conversion
     from lemons_core.dataset.fetch import Plan
 
+_FAILURES = 10  # files that convert prints; failures.csv holds all
 _EXAMPLES = 5  # faults of a kind that are printed; --json holds all
 
 
@@ -165,17 +168,25 @@ def _convert(arguments: argparse.Namespace) -> int:
     )
     progress.close()
     if arguments.json:
-        print_json(
-            {
-                "manifest": str(done.manifest),
-                "converted": done.converted,
-                "kept": done.kept,
-                "failures": [{"file": file, "reason": reason} for file, reason in done.failures],
-            }
-        )
+        counts = {"manifest": str(done.manifest), "converted": done.converted, "kept": done.kept}
+        print_json(counts | {"failures": [asdict(failure) for failure in done.failures], "absent": dict(done.absent)})
     else:
-        print(f"{done.converted:,} pictures converted, {done.kept:,} were there already: {done.manifest}")
-        for file, reason in done.failures:
-            print(f"  {file}: {reason}")
-    # A file that cannot be read stops nothing; it is a failure when nothing came out.
-    return int(not done.converted and not done.kept)
+        print(_conversion_text(done))
+    return int(bool(done.failures))
+
+
+def _conversion_text(done: "Conversion") -> str:
+    """What was made, what is not on disk, and what should have been made and was not."""
+    lines = [f"{done.converted:,} pictures converted, {done.kept:,} were there already: {done.manifest}"]
+    absent = ", ".join(f"{count:,} no {kind}" for kind, count in done.absent.items() if count)
+    if absent:
+        lines.append(f"Rows without a file on disk: {absent}")
+    if done.failures:
+        count = len(done.failures)
+        lines.append(f"{count:,} unreadable file{'s' if count > 1 else ''} left out, listed in {done.failure_list}:")
+        for one in done.failures[:_FAILURES]:
+            cases = ", ".join(one.cases) or "a row that it does not name"
+            lines.append(f"  {one.file}: {one.reason} ({' or '.join(one.kinds) or 'picture'} of {cases})")
+        if count > _FAILURES:
+            lines.append(f"  and {count - _FAILURES:,} more")
+    return "\n".join(lines)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from lemons_core.base.errors import DataError
-from lemons_core.base.io import write_atomic
+from lemons_core.base.io import write_atomic, writing
 from lemons_core.base.terms import GROUPS
 from lemons_core.cli.common import AddCommand, ProgressBar, add_data, add_json, chosen_data, print_json
 from lemons_core.dataset.collection import read_collection
@@ -36,7 +36,8 @@ def _labels(arguments: argparse.Namespace) -> int:
         _write_csv(arguments.out, label_table(table, suspects, mapping))
     failed = 0
     if arguments.images:
-        outcomes = write_class_folders(table, arguments.images, progress=progress)
+        with writing("The crops cannot be written", arguments.images):
+            outcomes = write_class_folders(table, arguments.images, progress=progress)
         progress.close()
         failed = sum(outcome.error is not None for outcome in outcomes)
         if not arguments.json:
@@ -60,7 +61,8 @@ def _probabilities(model_folder: Path | None, table: pd.DataFrame, progress: Pro
 def _write_csv(path: Path, table: pd.DataFrame) -> None:
     if path.is_dir():
         raise DataError("--out must name a file", where=str(path), todo="Give a name such as labels.csv.")
-    write_atomic(path, table.to_csv(index=False).encode())
+    with writing("The labels cannot be written"):
+        write_atomic(path, table.to_csv(index=False).encode())
 
 
 def _text(table: pd.DataFrame, mapping: GroupMapping, suspects: pd.DataFrame) -> str:

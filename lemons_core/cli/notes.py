@@ -11,7 +11,7 @@ import pandas as pd
 from lemons_core.base import config
 from lemons_core.base.config import DataChoice, Origin
 from lemons_core.base.errors import DataError
-from lemons_core.base.io import write_atomic
+from lemons_core.base.io import write_atomic, writing
 from lemons_core.base.terms import display
 from lemons_core.cli.common import AddCommand, Handler, ProgressBar, add_data, add_json, chosen_data, print_json
 from lemons_core.dataset.collection import origin_of, read_cases_of
@@ -177,7 +177,8 @@ def _search(arguments: argparse.Namespace) -> int:
     with closing(ProgressBar()) as progress:
         found = search(table, progress=progress)
     if arguments.out:
-        write_atomic(arguments.out, found.to_csv(index=False).encode())
+        with writing("The table cannot be written"):
+            write_atomic(arguments.out, found.to_csv(index=False).encode())
     if arguments.json:
         print_json(found.to_dict("records"))
     else:

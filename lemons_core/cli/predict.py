@@ -6,6 +6,7 @@ from typing import Any
 
 from lemons_core.base import config
 from lemons_core.base.errors import DataError
+from lemons_core.base.io import writing
 from lemons_core.cli.common import AddCommand, ProgressBar, add_json, add_model, positive, print_json, within
 from lemons_core.vision.record.findings import MIN_SCORE, AnalysisOptions
 
@@ -72,7 +73,8 @@ def _predict(arguments: argparse.Namespace) -> int:
     if progress:
         progress.close()
     if out:
-        write_tables(out, records)
+        with writing("The tables cannot be written"):
+            write_tables(out, records)
     if arguments.json:
         print_json([{key: value for key, value in record.items() if key not in ("scan", "mark")} for record in records])
     else:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from lemons_core.base.config import DataChoice, Origin
 from lemons_core.base.errors import ModelError
-from lemons_core.base.io import sha256_of, write_atomic
+from lemons_core.base.io import sha256_of, write_atomic, writing
 from lemons_core.base.progress import Progress, no_progress
 from lemons_core.metrics.binary import Scores
 from lemons_core.notes.calibrate import NoteCalibration
@@ -92,12 +92,13 @@ def fit_or_shipped(
 def write_model(model: NoteModel, folder: str | Path) -> Path:
     """Write model.json and card.json into `folder`, each whole or not at all; returns the folder.
 
-    Raises ModelError: not an XGBoost model with a card (train_model gives one), or the folder cannot be written
+    Raises ModelError: not an XGBoost model with a card (train_model gives one)
+        DataError: the folder cannot be written
     """
     if model.kind != "xgboost" or model.card is None:
         raise ModelError("Only a trained XGBoost note model can be saved", todo="Use `notes train`.")
     folder = Path(folder)
-    try:
+    with writing("The model cannot be saved", folder):
         folder.mkdir(parents=True, exist_ok=True)
         write_atomic(folder / _MODEL, bytes(model.estimator.save_raw("json")))
         card = {
@@ -110,8 +111,6 @@ def write_model(model: NoteModel, folder: str | Path) -> Path:
             "sha256": sha256_of(folder / _MODEL),
         }
         write_atomic(folder / _CARD, (json.dumps(card, indent=1, ensure_ascii=False) + "\n").encode())
-    except OSError as error:
-        raise ModelError(f"The model cannot be saved: {error.strerror}", where=str(folder)) from error
     return folder
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lemons_core.base.errors import DataError
-from lemons_core.base.io import write_atomic
+from lemons_core.base.io import file_error, write_atomic
 from lemons_core.dataset.overview import Sample, SampleOrigin
 from lemons_core.labels.mapping import read_mapping
 
@@ -80,10 +80,9 @@ def draw_sample(case_id: str, folder: Path) -> Path:
         try:
             write_atomic(path, data)
         except OSError as error:
-            what = f"The simulated sample cannot be written: {error.strerror}"
-            raise DataError(
-                what, where=str(folder), todo="Set LEMONS_CACHE to a folder that may be written."
-            ) from error
+            told = file_error(error, "The simulated sample cannot be written", where=folder)
+            todo = "Set LEMONS_CACHE to a folder that may be written."
+            raise DataError(told.what, where=told.where, todo=todo) from error
     return path
 
 

@@ -2,7 +2,9 @@
 
 import hashlib
 import io
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,6 +20,7 @@ from PIL import Image
 from support.rows import record, write
 
 from lemons_core.base.errors import DataError, LemonsError
+from lemons_core.cli import main
 from lemons_core.dataset.collection import read_collection
 from lemons_core.dataset.convert import ConversionOptions, Task, convert_collection, convert_one
 from lemons_core.images import read_image
@@ -45,6 +48,12 @@ def tree(folder: Path) -> dict[str, str]:
         for path in folder.rglob("*")
         if path.is_file()
     }
+
+
+def case_of(collection, kind: str, path: Path) -> str:
+    table = collection.table
+    (case,) = table.loc[table[f"{kind}_file"] == str(path), "case_id"]
+    return case
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -157,9 +166,11 @@ def test_failures_are_listed_and_stop_nothing(demo, tmp_path):
     broken = Path(collection.table["crop_file"].dropna().iloc[0])
     broken.write_bytes(broken.read_bytes()[:900])  # after it was indexed
     done = convert_collection(collection, tmp_path / "png")
-    assert [file.partition("/")[0] for file, _ in done.failures] == ["crop"]
-    assert "damaged or cut short" in done.failures[0][1]
-    assert pd.read_csv(tmp_path / "png" / "failures.csv")["file"].tolist() == [done.failures[0][0]]
+    (failure,) = done.failures
+    assert failure.file == broken.relative_to(collection.index.root).as_posix() and failure.kinds == ("crop",)
+    assert failure.cases == (case_of(collection, "crop", broken),) and "damaged or cut short" in failure.reason
+    (row,) = pd.read_csv(tmp_path / "png" / "failures.csv").to_dict("records")
+    assert row == {"file": failure.file, "kinds": "crop", "cases": failure.cases[0], "reason": failure.reason}
     assert done.converted == len(list((tmp_path / "png").rglob("*.png")))
     shutil.copy(demo / broken.relative_to(collection.index.root), broken)
     done = convert_collection(read_collection(data), tmp_path / "png")
@@ -167,16 +178,144 @@ def test_failures_are_listed_and_stop_nothing(demo, tmp_path):
     assert not (tmp_path / "png" / "failures.csv").exists()
 
 
+@pytest.fixture
+def copy(demo, tmp_path) -> Path:
+    """The demo data, to be damaged."""
+    return shutil.copytree(demo, tmp_path / "data")
+
+
+def run_convert(data: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "lemons_core", "convert", "--data", str(data), "--out", str(out), *more]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("damage", ["cut short", "no header"])
+def test_a_file_that_the_index_could_not_read_is_a_failure_and_not_silence(copy, tmp_path, capsys, damage):
+    table = read_collection(copy).table
+    row = table[table["crop_file"].notna() & table["mask_file"].notna()].iloc[0]
+    crop = Path(row["crop_file"])
+    crop.write_bytes(crop.read_bytes()[:200] if damage == "no header" else crop.read_bytes()[:-5000])
+    status = main(["convert", "--data", str(copy), "--out", str(tmp_path / "png"), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    (failure,) = found["failures"]
+    assert status == 1 and found["converted"] > 30
+    assert failure["file"] == crop.relative_to(copy).as_posix() and failure["cases"] == [row["case_id"]]
+    assert failure["kinds"] == ["crop"] and failure["reason"]
+    assert found["absent"]["crop"] == table["crop_file"].isna().sum(), "rows without a file are no failures"
+    (listed,) = pd.read_csv(tmp_path / "png" / "failures.csv").to_dict("records")
+    assert (listed["file"], listed["kinds"], listed["cases"]) == (failure["file"], "crop", row["case_id"])
+    again = main(["convert", "--data", str(copy), "--out", str(tmp_path / "png")])
+    words = capsys.readouterr().out.splitlines()
+    absent = ", ".join(f"{count:,} no {kind}" for kind, count in found["absent"].items() if count)
+    assert (again, words[1:]) == (
+        1,
+        [
+            f"Rows without a file on disk: {absent}",
+            f"1 unreadable file left out, listed in {tmp_path / 'png' / 'failures.csv'}:",
+            f"  {failure['file']}: {failure['reason']} (crop of {row['case_id']})",
+        ],
+    )
+
+
+def test_nine_unreadable_files_are_nine_failures_whatever_their_folders_are_called(copy, tmp_path):
+    collection = read_collection(copy)
+    table, whole = collection.table, tmp_path / "flat"
+    shutil.copytree(copy / "csv", whole / "csv")
+    (whole / "files").mkdir()
+    views = table["view_file"].dropna().unique()[:9]
+    for number, path in enumerate(sorted(filter(Path.is_file, copy.rglob("*.dcm")))):
+        data = b"unreadable" * 99 if str(path) in views else path.read_bytes()
+        (whole / "files" / f"{number}.dcm").write_bytes(data)
+    done = convert_collection(read_collection(whole), tmp_path / "png")
+    assert len(done.failures) == 9, "nothing tells whose they are, and rows lack a picture"
+    assert {(failure.kinds, failure.cases) for failure in done.failures} == {((), ())}
+
+
+def test_a_damaged_copy_of_a_picture_that_is_there_is_no_failure(copy, tmp_path):
+    crop = Path(read_collection(copy).table["crop_file"].dropna().iloc[0])
+    (crop.parent / "second.dcm").write_bytes(crop.read_bytes()[:-5000])
+    assert convert_collection(read_collection(copy), tmp_path / "png").failures == ()
+
+
+def test_an_unreadable_mass_is_none_of_its_business(copy, tmp_path):
+    broken = copy / "CBIS-DDSM" / "Mass-Training_P_00001_LEFT_CC" / "1.dcm"
+    broken.parent.mkdir()
+    broken.write_bytes(b"unreadable")
+    done = convert_collection(read_collection(copy), tmp_path / "png")
+    assert done.failures == () and done.absent["view"]
+
+
+def test_only_unreadable_files_are_failures_and_not_a_disk_without_files(tmp_path):
+    rows = [record()]
+    write(tmp_path / "data", rows)
+    broken = tmp_path / "data" / rows[0]["image file path"]
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(b"unreadable")
+    done = convert_collection(read_collection(tmp_path / "data"), tmp_path / "png")
+    assert (done.converted, done.kept) == (0, 0) and dict(done.absent) == {"crop": 1, "view": 0, "mask": 1}
+    (failure,) = done.failures
+    assert (failure.file, failure.kinds) == (rows[0]["image file path"], ("view",))
+
+
 def test_nothing_to_convert_says_what_to_do(tmp_path):
     write(tmp_path, [record()])
-    with pytest.raises(DataError, match=r"No crop or view or mask .* is on disk"):
+    with pytest.raises(DataError) as caught:
         convert_collection(read_collection(tmp_path), tmp_path / "png")
+    assert str(caught.value) == (
+        f"No crop or view or mask of a calcification is on disk ({tmp_path}). Of 0 image files below this folder none "
+        "belongs to a calcification row. `python -m lemons_core check` tells what is there, docs/data.md how to get "
+        "the rest."
+    )
 
 
 def test_a_folder_that_cannot_be_written_is_one_message(collection, tmp_path):
     (tmp_path / "png").write_text("a file")
-    with pytest.raises(DataError, match="cannot be written"):
+    with pytest.raises(DataError) as caught:
         convert_collection(collection, tmp_path / "png")
+    assert str(caught.value) == (
+        f"The conversion cannot be written: not a directory ({tmp_path / 'png' / 'crop'}). Something else has this "
+        "name: give another one."
+    )
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_no_parts(demo, make_disk):
+    disk = make_disk("size=700k")
+    done = disk.run("convert", "--data", demo, "--out", disk.folder / "png", "--jobs", "3")
+    (words,) = disk.words(done)
+    assert done.returncode == 1
+    assert re.fullmatch(
+        rf"error: The PNG cannot be written: no space left on device \({disk.folder}/png/\w+/\w+\.png\)\. "
+        r"Free some space or choose another place, then run it again\.",
+        words,
+    )
+    assert disk.hidden(done) == []
+
+
+def test_a_second_run_into_one_folder_says_so_and_harms_nothing(demo, collection, converted, tmp_path):
+    out, seen = tmp_path / "png", []
+
+    def second(part: float, text: str) -> None:
+        if not seen:
+            seen.append(run_convert(demo, out))
+
+    convert_collection(collection, out, progress=second)
+    (done,) = seen
+    lines = [line for line in done.stderr.splitlines() if "%" not in line]
+    assert (done.returncode, lines) == (
+        1,
+        [
+            f"error: Process {os.getpid()} is at work in this folder ({out}). Wait until it has ended, or choose "
+            "another folder for --out."
+        ],
+    )
+    assert tree(out) == tree(converted)
+
+
+def test_the_lock_of_a_process_that_is_dead_is_taken_over(collection, converted, tmp_path):
+    (tmp_path / "png").mkdir()
+    (tmp_path / "png" / ".lock").write_text(str(os.getpid()))  # even if its number lives again
+    convert_collection(collection, tmp_path / "png")
+    assert tree(tmp_path / "png") == tree(converted)
 
 
 def test_eight_bits_are_windowed_as_the_reader_shows_it(collection, tmp_path):

@@ -1,19 +1,22 @@
 """All pictures of a collection to PNG: what is to do, who does it, and the record of it."""
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from lemons_core.base.errors import DataError, ImageError
-from lemons_core.base.io import atomic_path, write_atomic
+from lemons_core.base.io import atomic_path, write_atomic, writing
 from lemons_core.base.journal import append_record, read_journal
+from lemons_core.base.lock import only_one
 from lemons_core.base.parallel import run_many
 from lemons_core.base.progress import Progress, no_progress
 from lemons_core.dataset.collection import Collection
+from lemons_core.dataset.convert.missing import Failure, find_missing
 from lemons_core.dataset.convert.one import Task, convert_one
 
 KINDS = ("crop", "view", "mask")
@@ -59,13 +62,20 @@ class Conversion:
 
     manifest : path of the manifest, one row for each case and kind
     converted, kept : PNGs made this time, and PNGs that were there already
-    failures : (file, reason) of what could not be read; also in failures.csv
+    failures : files that should have been converted and were not; also in failures.csv
+    absent : by kind, the rows that have no file on disk, which is no failure
     """
 
     manifest: Path
     converted: int
     kept: int
-    failures: tuple[tuple[str, str], ...]
+    failures: tuple[Failure, ...] = ()
+    absent: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def failure_list(self) -> Path:
+        """Where the failures are listed, when there are any."""
+        return self.manifest.with_name(FAILURES)
 
 
 def convert_collection(
@@ -90,45 +100,49 @@ def convert_collection(
         native 16 bit
     dask : address of a running Dask cluster whose workers see the same paths, instead of threads here
     progress : called with a share 0-1 and a few words
-    Raises DataError: nothing to convert, or `out` cannot be written
+    Raises DataError: nothing to convert, another process converts to `out`, or it cannot be written
         LemonsError: `dask` is given and dask.distributed is not installed
     """
     out = Path(out).resolve()
     wanted = _plan(collection, out, options)
-    if not wanted:
-        raise DataError(
-            f"No {' or '.join(options.kinds)} of a calcification is on disk",
-            where=str(collection.root),
-            todo="`python -m lemons_core check` tells what is there, docs/data.md how to get the rest.",
-        )
-    try:
+    failures, absent = find_missing(collection, options.kinds)
+    if not wanted and not failures:
+        raise _nothing_there(collection, options)
+    with writing("The conversion cannot be written", out):
         for kind in options.kinds:
             (out / kind).mkdir(parents=True, exist_ok=True)
-        for part in out.rglob(_UNFINISHED):  # of a run that was killed
-            part.unlink(missing_ok=True)
-        done = _done_before(out)
-        tasks = {file: task for file, task in wanted.items() if not _holds(done.get(file), task, collection)}
-        kept = len(wanted) - len(tasks)
-        failures: list[tuple[str, str]] = []
-        # Threads do: packing, hashing and reading leave Python's lock to the others, and no process has to start.
-        for number, outcome in enumerate(run_many(convert_one, tasks, jobs=jobs, dask=dask), start=1):
-            file = outcome.name
-            if isinstance(outcome.error, ImageError):
-                failures.append((file, str(outcome.error)))
-                done.pop(file, None)
-            else:
-                done[file] = {**_made_from(tasks[file], collection), **outcome.get()}
-                append_record(out / JOURNAL, [file, done[file]])
-            progress((kept + number) / len(wanted), f"{kept + number:,} of {len(wanted):,} pictures")
-        failures.sort()
-        _write_manifest(collection, out, wanted, done)
-        _write_failures(out / FAILURES, failures)
-        (out / JOURNAL).unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(
-            f"The folder cannot be written: {error.strerror}", where=str(out), todo="Choose another for --out."
-        ) from error
-    return Conversion(out / MANIFEST, len(tasks) - len(failures), kept, tuple(failures))
+        with only_one(out):
+            for part in out.rglob(_UNFINISHED):  # of a run that was killed
+                part.unlink(missing_ok=True)
+            done = _done_before(out)
+            tasks = {file: task for file, task in wanted.items() if not _holds(done.get(file), task, collection)}
+            kept = len(wanted) - len(tasks)
+            # Threads do: packing, hashing and reading leave Python's lock to the others, and no process has to start.
+            with closing(run_many(convert_one, tasks, jobs=jobs, dask=dask)) as outcomes:
+                for number, outcome in enumerate(outcomes, start=1):
+                    file, error = outcome.name, outcome.error
+                    if isinstance(error, ImageError):
+                        failures.append(_failure(tasks[file], error, collection))
+                        done.pop(file, None)
+                    else:
+                        done[file] = {**_made_from(tasks[file], collection), **outcome.get()}
+                        append_record(out / JOURNAL, [file, done[file]])
+                    progress((kept + number) / len(wanted), f"{kept + number:,} of {len(wanted):,} pictures")
+            failures.sort(key=lambda failure: (failure.file, failure.kinds))
+            _write_manifest(collection, out, wanted, done)
+            _write_failures(out / FAILURES, failures)
+            (out / JOURNAL).unlink(missing_ok=True)
+    converted = sum(file in done for file in tasks)
+    return Conversion(out / MANIFEST, converted, kept, tuple(failures), absent)
+
+
+def _nothing_there(collection: Collection, options: ConversionOptions) -> DataError:
+    return DataError(
+        f"No {' or '.join(options.kinds)} of a calcification is on disk",
+        where=str(collection.root),
+        todo=f"Of {len(collection.index.files):,} image files below this folder none belongs to a calcification row. "
+        "`python -m lemons_core check` tells what is there, docs/data.md how to get the rest.",
+    )
 
 
 def _plan(collection: Collection, out: Path, options: ConversionOptions) -> dict[str, Task]:
@@ -158,10 +172,21 @@ def _stem(row: dict[str, Any], kind: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "-", "_".join([*parts, kind]))
 
 
+def _failure(task: Task, error: ImageError, collection: Collection) -> Failure:
+    """What to say of a file that turned out to be unreadable."""
+    rows = collection.table
+    cases = rows.loc[rows[f"{task.kind}_file"] == str(task.source), "case_id"]
+    return Failure(_below_root(task.source, collection), (task.kind,), tuple(cases), error.what)
+
+
+def _below_root(source: Path, collection: Collection) -> str:
+    return source.relative_to(collection.index.root).as_posix()
+
+
 def _made_from(task: Task, collection: Collection) -> _Record:
     stat = task.source.stat()
     return {
-        "source": task.source.relative_to(collection.index.root).as_posix(),
+        "source": _below_root(task.source, collection),
         "source_bytes": stat.st_size,
         "source_mtime_ns": stat.st_mtime_ns,
         "asked_bits": task.bits,
@@ -211,14 +236,15 @@ def _write_manifest(collection: Collection, out: Path, wanted: dict[str, Task], 
         if (file := names.get((kind, row[f"{kind}_file"]))) in done
     ]
     table = pd.DataFrame(rows, columns=["file", "kind", *_LABELS, *_FACTS]).astype(_FACTS)
-    with atomic_path(out / MANIFEST) as part:
-        table.to_parquet(part, index=False)
+    with atomic_path(out / MANIFEST) as part, part.open("wb") as target:
+        table.to_parquet(target, index=False)
 
 
-def _write_failures(path: Path, failures: Sequence[tuple[str, str]]) -> None:
-    """The list of failures; no file when there is none."""
+def _write_failures(path: Path, failures: Sequence[Failure]) -> None:
+    """The list of failures, `|` between kinds and between cases; no file when there is none."""
     if not failures:
         path.unlink(missing_ok=True)
         return
-    text = pd.DataFrame(failures, columns=["file", "reason"]).to_csv(index=False, lineterminator="\r\n")
+    rows = [(one.file, "|".join(one.kinds), "|".join(one.cases), one.reason) for one in failures]
+    text = pd.DataFrame(rows, columns=["file", "kinds", "cases", "reason"]).to_csv(index=False, lineterminator="\r\n")
     write_atomic(path, text.encode())

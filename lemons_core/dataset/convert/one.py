@@ -1,6 +1,5 @@
 """One picture to one PNG. It runs alone in a worker process, on this machine or another."""
 
-import errno
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,8 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lemons_core.base.errors import DataError
-from lemons_core.base.io import atomic_path
+from lemons_core.base.io import atomic_path, writing
 from lemons_core.dataset.sources.facts import RASTER_SUFFIXES
 from lemons_core.images import read_image
 from lemons_core.images.png import BAND, bands_of, encode_png
@@ -138,13 +136,9 @@ def _write(target: Path, picture: _Picture) -> tuple[str, int]:
     """Hash of the grey values and size of the file."""
     digest = hashlib.sha256()
     bands, height, width = _hashed(picture.bands, digest), picture.height, picture.width
-    try:
-        with atomic_path(target) as part, part.open("wb") as file:
-            encode_png(file, bands, height=height, width=width, bits=picture.bits, spacing_mm=picture.spacing_mm)
-            size = file.tell()
-    except OSError as error:
-        todo = "Free some space." if error.errno == errno.ENOSPC else "Choose a folder that you may write to."
-        raise DataError(f"The PNG cannot be written: {error.strerror}", where=str(target), todo=todo) from error
+    with writing("The PNG cannot be written"), atomic_path(target) as part, part.open("wb") as file:
+        encode_png(file, bands, height=height, width=width, bits=picture.bits, spacing_mm=picture.spacing_mm)
+        size = file.tell()
     return digest.hexdigest(), size
 
 

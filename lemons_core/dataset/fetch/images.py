@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from lemons_core.base.errors import DataError
+from lemons_core.base.io import naming, writing
 from lemons_core.base.progress import Progress, no_progress
 from lemons_core.dataset.fetch.plan import Plan, read_catalogue
 from lemons_core.dataset.sources.download import download, read_small
@@ -36,23 +37,28 @@ def fetch_images(
     address : of the archive, if not the usual one
     catalogue : as read_catalogue gives it, for `idc`
     Raises LemonsError: idc-index is not installed
-        DataError: the disk is too small, the network fails, or what comes is no DICOM
+        DataError: the disk is too small or cannot be written, the network fails, or what comes is no DICOM
     """
-    out.mkdir(parents=True, exist_ok=True)
+    with writing("The download cannot be written", out):
+        out.mkdir(parents=True, exist_ok=True)
+        _check_room(plan, out)
+        if source == "idc":
+            _fetch_from_idc(plan, out, catalogue, address or IDC_ADDRESS, progress)
+            return
+        for number in _from_tcia(plan.series, out, address or TCIA_ADDRESS):
+            progress(number / len(plan.series), f"{number:,} of {len(plan.series):,} series")
+
+
+def _check_room(plan: Plan, out: Path) -> None:
     free = shutil.disk_usage(out).free
     if plan.size is not None and plan.size > free:
         what = f"The disk has {free / 2**30:,.1f} GiB left, {plan.size / 2**30:,.1f} GiB are needed"
         raise DataError(what, where=str(out), todo="Choose another --out, or fetch a part with --split or --limit.")
-    if source == "idc":
-        catalogue = read_catalogue() if catalogue is None else catalogue
-        _fetch_from_idc(catalogue.loc[list(plan.series)], out, address or IDC_ADDRESS, progress)
-        return
-    for number in _from_tcia(plan.series, out, address or TCIA_ADDRESS):
-        progress(number / len(plan.series), f"{number:,} of {len(plan.series):,} series")
 
 
-def _fetch_from_idc(rows: pd.DataFrame, out: Path, address: str, progress: Progress) -> None:
+def _fetch_from_idc(plan: Plan, out: Path, catalogue: pd.DataFrame | None, address: str, progress: Progress) -> None:
     """The files of each series from the archive's bucket, in the folders in which its own tools put them."""
+    rows = (read_catalogue() if catalogue is None else catalogue).loc[list(plan.series)]
     total, done = int(rows["size"].sum()), 0
     progress(0.0, "asking Imaging Data Commons")
     for row in rows.itertuples():
@@ -61,7 +67,7 @@ def _fetch_from_idc(rows: pd.DataFrame, out: Path, address: str, progress: Progr
         folder = out / "cbis_ddsm" / row.patient / row.study / f"MG_{row.Index}"
         for key, size in _list_bucket(address, row.uuid):
             target = folder / PurePosixPath(key).name
-            if not target.is_file() or target.stat().st_size != size:
+            if not _is_there(target, size, plan):
                 before = done
                 download(
                     f"{address}/{key}",
@@ -73,6 +79,10 @@ def _fetch_from_idc(rows: pd.DataFrame, out: Path, address: str, progress: Progr
                 _check_dicom(target, "Imaging Data Commons")
             done += size
             progress(min(done / total, 1.0), f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB")
+
+
+def _is_there(target: Path, size: int, plan: Plan) -> bool:
+    return target.is_file() and target.stat().st_size == size and target.resolve() not in plan.unreadable
 
 
 def _list_bucket(address: str, uuid: str) -> list[tuple[str, int]]:
@@ -123,7 +133,7 @@ def _unpack(packed: Path, folder: Path, uid: str) -> None:
             for member in archive.infolist():
                 name = PurePosixPath(member.filename.replace("\\", "/")).name
                 if name.lower().endswith(".dcm"):
-                    with archive.open(member) as source, (folder / name).open("xb") as target:
+                    with naming(folder / name), archive.open(member) as source, (folder / name).open("xb") as target:
                         shutil.copyfileobj(source, target, 1 << 20)
     except (zipfile.BadZipFile, EOFError, FileExistsError) as error:
         raise DataError("TCIA has sent something that is no series", where=uid, todo="Try again later.") from error

@@ -9,11 +9,14 @@ import pandas as pd
 from lemons_core.base import extras
 from lemons_core.base.errors import DataError
 from lemons_core.base.terms import AbnormalityType
+from lemons_core.dataset.sources.facts import DICOM_SUFFIXES
 from lemons_core.dataset.sources.index import read_index
+from lemons_core.images.find import IMAGE_SUFFIXES
 
 IDC_PACKAGE = "idc-index==0.13.4"
 WHAT = {"crops": ("crop", "mask"), "views": ("image",)}  # the columns whose series are fetched
 CONFIRM_ABOVE = 5 * 10**9  # bytes
+_COPIES = tuple(suffix for suffix in IMAGE_SUFFIXES if suffix not in DICOM_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Plan:
     images, size : files and bytes of them; None when no catalogue is at hand
     there : series left out because they are on disk already
     unknown : series of the table that the catalogue does not hold
+    unreadable : files that are there, cannot be used, and are replaced by whole ones
     """
 
     series: tuple[str, ...]
@@ -31,6 +35,7 @@ class Plan:
     size: int | None
     there: int = 0
     unknown: tuple[str, ...] = ()
+    unreadable: frozenset[Path] = frozenset()
 
     def text(self) -> str:
         """One line for a person."""
@@ -111,14 +116,21 @@ def _plan(rows: pd.DataFrame, kinds: Iterable[str], catalogue: pd.DataFrame | No
 
 
 def leave_out_present(plan: Plan, out: Path, catalogue: pd.DataFrame | None) -> Plan:
-    """The plan without the series whose files are below `out` already, whole and readable."""
+    """The plan without the series whose DICOM files are below `out` already, whole and readable.
+
+    A picture in another format is a copy that has lost something, if only its header: it does not count.
+    """
     if not out.is_dir():
         return plan
-    files = read_index(out).files
-    there = files[files["fault"].isna() & files["series"].notna()].groupby("series").size().to_dict()
+    index = read_index(out)
+    files = index.files
+    usable = files["fault"].isna() & files["series"].notna() & ~files["path"].str.lower().str.endswith(_COPIES)
+    there = files[usable].groupby("series").size().to_dict()
     needed = {uid: 1 for uid in plan.series} if catalogue is None else catalogue["images"].to_dict()
     rest = tuple(uid for uid in plan.series if there.get(uid, 0) < needed[uid])
-    return replace(_sized(rest, catalogue), there=len(plan.series) - len(rest), unknown=plan.unknown)
+    unreadable = frozenset(index.root / path for path in files.loc[files["fault"].notna(), "path"])
+    there_already = len(plan.series) - len(rest)
+    return replace(_sized(rest, catalogue), there=there_already, unknown=plan.unknown, unreadable=unreadable)
 
 
 def _sized(series: tuple[str, ...], catalogue: pd.DataFrame | None) -> Plan:

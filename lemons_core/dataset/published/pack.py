@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 from lemons_core.base.errors import DataError
-from lemons_core.base.io import write_atomic
+from lemons_core.base.io import write_atomic, writing
 from lemons_core.dataset.cases import PUBLISHED_ROWS, Cases, is_missing, read_cases
 from lemons_core.dataset.cases.dialect import read_rows
 from lemons_core.dataset.cases.tables import MARKS
@@ -44,11 +44,9 @@ def write_packed(root: Path, out: Path) -> Path:
             archive.writestr(member, _plain_text(root / file), compresslevel=9)
     data = packed.getvalue()
     source = _ABOUT | {"rows": PUBLISHED_ROWS, "sha256": hashlib.sha256(data).hexdigest()}
-    try:
+    with writing("The packed table cannot be written"):
         write_atomic(out / PACKED.name, data)
         write_atomic(out / SOURCE.name, (json.dumps(source, indent=1, ensure_ascii=False) + "\n").encode())
-    except OSError as error:
-        raise DataError(f"The packed table cannot be written: {error.strerror}", where=str(out)) from error
     return out / PACKED.name
 
 

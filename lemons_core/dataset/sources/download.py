@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lemons_core.base.errors import DataError
-from lemons_core.base.io import atomic_path
+from lemons_core.base.io import atomic_path, writing
 
 _AGENT = "know-your-lemons (research and education)"
 _TIMEOUT_S = 60
@@ -30,12 +30,8 @@ def download(url: str, path: Path, *, on_bytes: Callable[[int], None] | None = N
     """
     if not url.startswith(("https://", "http://")):
         raise DataError("Only http and https addresses are fetched", where=url)
-    try:
-        with atomic_path(path) as part:
-            _receive_with_retries(url, part, on_bytes)
-    except OSError as error:
-        todo = "Check that the folder may be written and that the disk has room."
-        raise DataError(f"The download cannot be written: {error.strerror}", where=str(path), todo=todo) from error
+    with writing("The download cannot be written"), atomic_path(path) as part:
+        _receive_with_retries(url, part, on_bytes)
     return path
 
 

@@ -103,7 +103,7 @@ def _fill(work: Path, wanted: dict[str, object], *, images: int, seed: int, jobs
     views = {shot.rows[0].view_case: shot for shot in shots}
     done = run_many(partial(draw_shot, work, seed=seed), views, jobs=jobs, prefer="processes")
     # Closed by an interruption too: the processes end before their folder is removed.
-    with contextlib.closing(done):  # type: ignore[type-var]  # it is a generator
+    with contextlib.closing(done):
         for k, outcome in enumerate(done, start=1):
             outcome.get()
             progress(k / len(shots), f"{k} of {len(shots)} simulated views drawn")

@@ -12,6 +12,7 @@ from lemons_core.base import config
 from lemons_core.base.colours import GROUP_COLOURS, PATHOLOGY_COLOURS
 from lemons_core.base.config import DataChoice, Origin
 from lemons_core.base.errors import LemonsError
+from lemons_core.base.io import file_error
 from lemons_core.base.terms import display
 from lemons_core.dataset.overview import Overview
 from lemons_core.ui.shell import source, state
@@ -63,8 +64,7 @@ def guard() -> Iterator[None]:
     except MemoryError:
         show_error(LemonsError("There is not enough memory for this", todo="Close other programs or use a crop."))
     except OSError as error:
-        what = f"A file cannot be read or written: {error.strerror or type(error).__name__}"
-        show_error(LemonsError(what, where=str(error.filename or ""), todo="Check the folder, its rights, the disk."))
+        show_error(file_error(error))
 
 
 def page_title(title: str, sentence: str, *, predicts: bool = False) -> None:

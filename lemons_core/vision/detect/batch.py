@@ -8,7 +8,8 @@ from typing import Any, Protocol
 import torch
 
 from lemons_core.base.config import read_settings
-from lemons_core.base.errors import DataError, ImageError
+from lemons_core.base.errors import ImageError
+from lemons_core.base.io import writing
 from lemons_core.base.journal import append_record, read_journal, write_journal
 from lemons_core.base.parallel import run_many
 from lemons_core.base.progress import Progress
@@ -69,7 +70,7 @@ def predict_many(  # noqa: PLR0913 - one call of the command line, every option 
     tasks = {str(file): (file, next(free)) for file in files if str(file) not in done}
     jobs = min(jobs, len(tasks))
     work = partial(_predict_one, model=model, options=options, writer=writer, alone=jobs == 1 and not dask)
-    try:
+    with writing("The results cannot be written"):
         if journal:
             journal.parent.mkdir(parents=True, exist_ok=True)
         for outcome in run_many(work, tasks, jobs=jobs, prefer="processes", dask=dask):
@@ -86,10 +87,6 @@ def predict_many(  # noqa: PLR0913 - one call of the command line, every option 
         records = [done[str(file)] for file in files]
         if journal:  # in order, and without what another model or older files left
             write_journal(journal, records)
-    except OSError as error:
-        raise DataError(
-            f"It cannot be written: {error.strerror}", where=str(error.filename), todo="Choose another place."
-        ) from error
     return records
 
 

@@ -20,7 +20,7 @@ from itertools import islice
 from pathlib import Path
 from time import monotonic
 from types import FrameType
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -120,10 +120,14 @@ class RunFolder:
             write_journal(path, [*islice(read_journal(path), line["epoch"] - 1), line])
 
     def save(self, state: TrainState, parts: dict[str, Any]) -> None:
-        """Write the checkpoint. parts : states of network, optimiser and the like."""
+        """Write the checkpoint.
+
+        parts : states of network, optimiser and the like
+        Raises OSError: it cannot be written
+        """
         if self.writes:
-            with atomic_path(self.folder / CHECKPOINT_NAME) as part:
-                torch.save({"state": vars(state), "rng": torch.get_rng_state()} | parts, part)
+            with atomic_path(self.folder / CHECKPOINT_NAME) as part, part.open("wb") as file:
+                _save({"state": vars(state), "rng": torch.get_rng_state()} | parts, file)
 
     def load(self) -> dict[str, Any] | None:
         """The checkpoint, or None at the beginning of a run.
@@ -181,6 +185,16 @@ def ignore_signals(worker: int) -> None:
     """For a process that prepares images: it ends with its parent, not by the parent's handlers."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _save(held: dict[str, Any], file: BinaryIO) -> None:
+    """torch.save, which tells a full disk as an error of its own: the system's is behind it."""
+    try:
+        torch.save(held, file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
 
 
 def _differences(before: dict[str, Any], requested: dict[str, Any]) -> str:

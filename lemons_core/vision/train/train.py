@@ -1,5 +1,6 @@
 """Training: a plain loop that a reader can follow from the data to the model card."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch.utils.data import DataLoader, Subset
 
 from lemons_core.base.config import SHIPPED_MODEL
 from lemons_core.base.errors import LemonsError
+from lemons_core.base.io import writing
 from lemons_core.base.progress import Progress, no_progress
 from lemons_core.vision.detect.ood import TILES as FEATURE_TILES
 from lemons_core.vision.detect.ood import add_feature_distribution
@@ -45,9 +47,9 @@ def train(
     restart : forget the run that `out` holds; otherwise another recipe there is refused
     progress : called with a share 0-1 and a few words
     Returns the card of the model, or None when the run was stopped before its end
-    Raises DataError: the collection has no usable training images, or `out` holds another run
+    Raises DataError: the collection has no usable training images, `out` holds another run, or a file cannot be written
     """
-    with join_process_group() as group:
+    with writing("The training cannot go on", out), join_process_group() as group:
         run = RunFolder(Path(out), writes=group.is_main)
         run.open(str(data), recipe, restart=restart)
         if group.share(run.finished):
@@ -64,7 +66,8 @@ def train(
             group.wait()
             return read_card(run.folder) if group.is_main else None
         except (LemonsError, OSError, RuntimeError) as error:
-            run.note(state="failed", error=str(error)[:500])
+            with suppress(OSError):  # the disk may be full
+                run.note(state="failed", error=str(error)[:500])
             raise
 
 
