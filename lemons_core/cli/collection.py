@@ -153,7 +153,9 @@ def _check(arguments: argparse.Namespace) -> int:
         print(f"{count:>7,}  {kind}")
         for fault in [fault for fault in report.faults if fault.kind == kind][:_EXAMPLES]:
             print(f"           {fault.case or fault.file or 'all'}: {fault.what} ({fault.done})")
-    print("\nThe first few of each kind; --json prints all.")
+    print("\nThe first few of each kind; --json prints all.\n")
+    for name, words in report.summary.lines().items():
+        print(f"{name + ':':<12}{words}")
     return 0
 
 

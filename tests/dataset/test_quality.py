@@ -2,19 +2,20 @@
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from support.layouts import read_shots, write_tcia
+from support.pairs import write_pairs
 from support.rows import record, write
 
 from lemons_core.base.errors import ImageError
 from lemons_core.cli import main
-from lemons_core.dataset import quality
 from lemons_core.dataset.collection import read_collection
-from lemons_core.dataset.quality import FaultKind, check_collection, count_areas
+from lemons_core.dataset.quality import FaultKind, check_collection, count_areas, pixels
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def only(report, kind):
 def test_every_fault_names_its_case_or_file_and_what_was_done(report):
     for fault in report.faults:
         assert fault.what and fault.done
-        assert fault.case or fault.file or fault.rows > 1, fault
+        assert fault.case or fault.file or fault.rows > 1 or fault.kind == FaultKind.MISNAMED, fault
 
 
 def test_a_file_cut_short_is_named_with_its_case_and_its_row_is_reported(report, root):
@@ -67,8 +68,16 @@ def test_patients_in_both_splits_are_those_that_the_tables_plant(report):
 
 
 def test_a_type_without_any_image_is_reported_once(report):
-    (mass,) = [fault for fault in only(report, FaultKind.ROW_WITHOUT_IMAGE) if fault.case is None]
-    assert "mass" in mass.what and mass.rows == 1318 + 378
+    calc, mass = [fault for fault in only(report, FaultKind.ROW_WITHOUT_IMAGE) if fault.case is None]
+    assert mass.what == "none of the mass rows has an image on disk" and mass.rows == 1318 + 378
+    assert calc.what == f"{calc.rows:,} of 1,872 calcification rows do not have an image on disk"
+
+
+def test_a_wrong_description_is_the_only_swap_and_the_order_is_told_once(report):
+    (swapped,) = only(report, FaultKind.SWAPPED)
+    assert swapped.what == "the series description says the opposite"
+    (order,) = only(report, FaultKind.MISNAMED)
+    assert order.what.startswith("the tables name crop and mask by number in another order than the archive delivers")
 
 
 def test_a_case_shows_its_own_faults_and_its_patients(report):
@@ -85,13 +94,13 @@ def test_pixels_are_decoded_once(root, report, monkeypatch):
     def never(path: Path) -> None:
         raise AssertionError(path)
 
-    monkeypatch.setattr(quality, "count_areas", never)
-    monkeypatch.setattr(quality, "hash_pixels", never)
+    monkeypatch.setattr(pixels, "count_areas", never)
+    monkeypatch.setattr(pixels, "hash_pixels", never)
     assert check_collection(read_collection(root)) == report
 
 
 def test_headers_alone_find_the_rest(root, report, monkeypatch):
-    monkeypatch.setattr(quality, "read_image", lambda path: pytest.fail(str(path)))
+    monkeypatch.setattr(pixels, "read_image", lambda path: pytest.fail(str(path)))
     quick = check_collection(read_collection(root), pixels=False)
     assert not quick.pixels
     deep = (FaultKind.DUPLICATE, FaultKind.SEVERAL_AREAS)
@@ -104,7 +113,7 @@ def test_a_file_that_fails_only_when_decoded_becomes_a_fault(root, tmp_path, mon
     def broken(path: Path) -> int:
         raise ImageError("The pixel data is damaged", where=str(path))
 
-    monkeypatch.setattr(quality, "count_areas", broken)
+    monkeypatch.setattr(pixels, "count_areas", broken)
     report = check_collection(read_collection(tmp_path / "tcia"))
     assert any("the pixel data is damaged" in fault.done for fault in only(report, FaultKind.UNREADABLE))
 
@@ -115,6 +124,7 @@ def test_the_command_prints_counts_and_json(root, capsys):
     assert set(printed["counts"]) == set(FaultKind) and printed["images"] > 30
     weighed = {kind: sum(f["rows"] for f in printed["faults"] if f["kind"] == kind) for kind in FaultKind}
     assert weighed == printed["counts"]
+    assert set(printed["summary"]) == {"found", "used", "skipped", "wrong", "to_do_next"}
     assert main(["check", "--data", str(root), "--headers-only"]) == 0
     shown = capsys.readouterr().out
     assert all(str(kind) in shown for kind in FaultKind) and "TCIA" in shown
@@ -124,6 +134,41 @@ def test_tables_without_any_image_are_reported_too(tmp_path):
     write(tmp_path, [record()])
     report = check_collection(read_collection(tmp_path))
     assert report.images == 0 and report.counts()[FaultKind.ROW_WITHOUT_IMAGE] == 1
+
+
+@pytest.mark.parametrize("data", ["published", "folder"])
+def test_rows_of_which_none_has_an_image_are_one_line_and_no_fault(data, tmp_path):
+    write(tmp_path, [record(f"P_9{k:04}") for k in range(20)])
+    report = check_collection(read_collection(tmp_path if data == "folder" else data))
+    (fault,) = only(report, FaultKind.ROW_WITHOUT_IMAGE)
+    assert fault.what == "no row has an image on disk"
+    assert fault.rows == report.summary.rows == {"folder": 20, "published": 3568}[data]
+    assert FaultKind.ROW_WITHOUT_IMAGE not in report.summary.wrong
+
+
+def test_what_most_rows_lack_is_one_line_and_the_others_are_listed(tmp_path):
+    rows = write_pairs(tmp_path, [True] * 2, others=20)
+    lacking = only(check_collection(read_collection(tmp_path)), FaultKind.ROW_WITHOUT_IMAGE)
+    assert [(fault.case, fault.what, fault.rows) for fault in lacking] == [
+        (None, "20 of 22 calcification rows do not have an image on disk", 20),
+        *((f"{row['patient_id']}_L_CC_calc_1", "no view on disk", 1) for row in rows[:2]),
+    ]
+
+
+def test_a_handful_of_rows_is_listed_one_by_one(tmp_path):
+    write_pairs(tmp_path, [True] * 9, others=1)
+    lacking = only(check_collection(read_collection(tmp_path)), FaultKind.ROW_WITHOUT_IMAGE)
+    assert [fault.rows for fault in lacking] == [1] * 10
+
+
+def test_a_check_without_images_takes_no_half_second():
+    collection = read_collection("published")
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        check_collection(collection, pixels=False)
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.5
 
 
 @pytest.mark.parametrize("areas", [0, 1, 2, 3])

@@ -2,7 +2,7 @@
 
 The pictures come from a demo set. Faults that it does not carry by itself are added here, the same in every layout:
 a file cut short, a series that no row names, pixels that occur twice, a mask with two areas, a view and a region that
-are missing, an empty series description. File names and their order mean nothing.
+are missing, a series description that is empty and one that is wrong. File names and their order mean nothing.
 """
 
 import copy
@@ -69,6 +69,7 @@ def read_shots(demo: Path) -> list[Shot]:
     mask[rows, columns] = 255
     shots[masks[3]] = replace(shots[masks[3]], pixels=mask)
     shots[crops[4]].ds.SeriesDescription = ""
+    shots[crops[7]].ds.SeriesDescription = "ROI mask images"
     stranger = replace(shots[crops[5]], ds=copy.deepcopy(shots[crops[5]].ds), pixels=shots[crops[5]].pixels[::-1])
     stranger.ds.SeriesInstanceUID = STRANGER
     missing = {shots[views[1]].series, shots[crops[6]].series}
