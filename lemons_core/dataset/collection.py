@@ -1,25 +1,23 @@
 """The case table joined to the images on disk: which file is the view, the crop and the mask of each row."""
 
 import json
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from lemons_core.base.config import DataChoice, Origin, choose_data
-from lemons_core.base.errors import DataError, ImageError
+from lemons_core.base.errors import DataError
 from lemons_core.base.progress import Progress
 from lemons_core.dataset.cases import Cases, read_cases
+from lemons_core.dataset.join import Duplicate, join_rows
 from lemons_core.dataset.published import read_published
-from lemons_core.dataset.sources.facts import JPEG_SUFFIXES, MORE, TWO, grey_levels
 from lemons_core.dataset.sources.index import FileIndex, read_index
 from lemons_core.dataset.sources.layouts import Layout, detect_layouts
-from lemons_core.images import read_image
+from lemons_core.dataset.sources.search import find_files
 from lemons_core.labels.mapping import GroupMapping, add_groups
 
-FILE_COLUMNS = ("view_file", "crop_file", "mask_file")
 MARKER = "SIMULATED.json"  # in the root of a simulated collection
 
 
@@ -31,12 +29,14 @@ class Collection:
     table : calcification rows with calc_group, calc_groups, view_file, crop_file, mask_file (absolute path or NA)
     index : every image file below the root, whether a row names it or not
     origin : where it comes from
+    duplicates : files that could have been used as well, each with the better one of its series that is
     """
 
     cases: Cases
     table: pd.DataFrame
     index: FileIndex
     origin: Origin = Origin.FOLDER
+    duplicates: tuple[Duplicate, ...] = ()
 
     @property
     def simulated(self) -> bool:
@@ -84,15 +84,17 @@ def read_collection(
 
     data : as config.choose_data takes or gives it: "published", "demo" or a folder
     Image headers are read once; a second start reads only what has changed. Rows without images stay, with NA.
-    Raises DataError: as `read_cases_of` does, or the table of a JPEG mirror cannot be read
+    Raises DataError: as `read_cases_of` does, before any header is read, or the path of the root is not UTF-8
     """
     data = data if isinstance(data, DataChoice) else choose_data(data)
     if data.origin != Origin.PUBLISHED and not data.root.is_dir():
         read_cases(data.root)  # raises what is wrong
-    index = read_index(data.root, progress=progress)
-    cases = read_cases_of(data, csv_files=index.csv_files)
+    found = find_files(data.root)
+    cases = read_cases_of(data, csv_files=found.csv_files)
+    index = read_index(data.root, found=found, progress=progress)
     table = add_groups(cases.calcifications, mapping)
-    return Collection(cases, table.assign(**join_files(table, index)), index, origin_of(data))
+    joined = join_rows(table, index)
+    return Collection(cases, table.assign(**joined.columns), index, origin_of(data), joined.duplicates)
 
 
 def read_cases_of(data: DataChoice, *, csv_files: Iterable[str] | None = None) -> Cases:
@@ -119,82 +121,3 @@ def read_demo_marker(root: Path) -> dict[str, object] | None:
     except (OSError, ValueError):
         return None
     return marker if isinstance(marker, dict) else None
-
-
-def join_files(table: pd.DataFrame, index: FileIndex) -> dict[str, Any]:
-    """Columns view_file, crop_file and mask_file (absolute path or NA) for the rows of a case table.
-
-    Crop and mask mostly share one series, in either order: they are told apart by their pixels. What had to be decoded
-    for that is remembered in the index.
-    """
-    files = _Files(index)
-    found = [
-        files.of_row(*series)
-        for series in zip(*(table[f"{kind}_series"].tolist() for kind in ("image", "crop", "mask")), strict=True)
-    ]
-    files.save()
-    return {column: pd.array([paths[k] for paths in found], dtype="string") for k, column in enumerate(FILE_COLUMNS)}
-
-
-@dataclass(slots=True)
-class _File:
-    row: int
-    path: str
-    area: int
-    instance: int
-    levels: str | None
-
-
-class _Files:
-    """Usable files by series, and their grey levels, measured when they are needed."""
-
-    def __init__(self, index: FileIndex) -> None:
-        self.index = index
-        self.learnt = False
-        self.by_series: dict[Hashable, list[_File]] = {}
-        usable = index.files[index.files["series"].notna() & index.files["fault"].isna()]
-        names = ["series", "path", "rows", "columns", "instance", "levels"]
-        for row, series, path, rows, columns, instance, levels in zip(
-            usable.index.tolist(), *(usable[name].tolist() for name in names), strict=True
-        ):
-            number = -1 if pd.isna(instance) else int(instance)
-            file = _File(row, path, rows * columns, number, levels if isinstance(levels, str) else None)
-            self.by_series.setdefault(series, []).append(file)
-        for files in self.by_series.values():  # not by path, which means nothing
-            files.sort(key=lambda file: (file.area, file.instance, file.path))
-
-    def of_row(self, image: Hashable, crop: Hashable, mask: Hashable) -> list[str | None]:
-        """Paths of view, crop and mask, the largest view, the smallest crop and the largest mask of their series."""
-        views = self.by_series.get(image, [])
-        crops, masks = self.apart([file for uid in dict.fromkeys((crop, mask)) for file in self.by_series.get(uid, [])])
-        return [
-            str(self.index.root / files[0].path) if files else None for files in (views[-1:], crops[:1], masks[-1:])
-        ]
-
-    def apart(self, files: Sequence[_File]) -> tuple[list[_File], list[_File]]:
-        """Crops and masks, each in order of area. A mask has two grey levels and the size of the whole view."""
-        files = sorted(files, key=lambda file: file.area)
-        if len(files) == 2 and [file.levels for file in files] == [MORE, None]:
-            small, large = files
-            if large.area > 1.5 * small.area:  # one is film, the other looks like a mask: no need to decode it
-                return [small], [large]
-        by_levels: dict[str | None, list[_File]] = {MORE: [], TWO: [], None: []}
-        for file in files:
-            file.levels = file.levels or self.learn(file)
-            by_levels[file.levels].append(file)
-        return by_levels[MORE], by_levels[TWO]
-
-    def learn(self, file: _File) -> str | None:
-        path = self.index.root / file.path
-        self.learnt = True
-        try:
-            levels = grey_levels(read_image(path).pixels, lossy=path.suffix.lower() in JPEG_SUFFIXES)
-        except ImageError as error:
-            self.index.remember(file.row, fault=error.what)
-            return None
-        self.index.remember(file.row, levels=levels)
-        return levels
-
-    def save(self) -> None:
-        if self.learnt:
-            self.index.save()

@@ -56,7 +56,7 @@ def test_unreadable_files_are_downloaded_again(capsys, tmp_path):
     path.write_bytes(path.read_bytes()[:-500])
     (tmp_path / "stranger.dcm").write_bytes(file_bytes(dataset(ramp(), SeriesInstanceUID="2.25.9")))
     lines = check_text(capsys, tmp_path)
-    assert lines[2] == "skipped:    1 unreadable file, 1 image without row"
+    assert lines[2] == "skipped:    1 file that cannot be read, 1 image without row"
     assert lines[4] == (
         f"to do next: download 1 unreadable file again; `python -m lemons_core check --data {tmp_path} --json` names it"
     )
@@ -91,9 +91,7 @@ def test_tables_of_masses_alone_ask_for_those_of_the_calcifications(capsys, tmp_
     write_pairs(tmp_path, [True], kind="Mass-Training")
     lines = check_text(capsys, tmp_path)
     assert lines[1] == "used:       nothing: there is no calcification row"
-    assert lines[4] == (
-        "to do next: put calc_case_description_train_set.csv and calc_case_description_test_set.csv here"
-    )
+    assert lines[4] == "to do next: put the two tables calc_case_description_*_set.csv below this folder"
 
 
 def test_several_layouts_are_counted(tmp_path):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from lemons_core.base.errors import DataError
 from lemons_core.base.io import atomic_path
-from lemons_core.dataset.sources.facts import JPEG_SUFFIXES
+from lemons_core.dataset.sources.facts import RASTER_SUFFIXES
 from lemons_core.images import read_image
 from lemons_core.images.png import BAND, bands_of, encode_png
 from lemons_core.images.stored import read_stored
@@ -74,11 +74,12 @@ class _Picture:
 
 
 def _read(task: Task) -> _Picture:
-    is_mask, jpeg = task.kind == "mask", task.source.suffix.lower() in JPEG_SUFFIXES
-    if jpeg:  # lossy and 8 bit as it comes
+    is_mask, raster = task.kind == "mask", task.source.suffix.lower() in RASTER_SUFFIXES
+    if raster:
         picture = read_image(task.source)
         grey = np.rint(picture.pixels) if is_mask else picture.pixels  # gives a mask its two levels back
-        return _in_memory(_scaled(grey, 8), task, picture.spacing_mm, None)
+        deep = picture.header["bits"] == "16" and not is_mask
+        return _in_memory(_scaled(grey, task.bits if deep else 8), task, picture.spacing_mm, None)
     stored = read_stored(task.source)
     spacing = stored.spacing_mm
     depth = 8 if stored.bits <= 8 else 16

@@ -8,7 +8,7 @@ import pandas as pd
 
 from lemons_core.base.terms import AbnormalityType
 from lemons_core.dataset.cases import Problem, ProblemKind
-from lemons_core.dataset.collection import FILE_COLUMNS
+from lemons_core.dataset.join import FILE_COLUMNS
 from lemons_core.dataset.quality.faults import Fault, FaultKind
 from lemons_core.dataset.sources.facts import JPEG_SUFFIXES
 from lemons_core.dataset.sources.index import FileIndex
@@ -75,7 +75,7 @@ def images_without_row(files: pd.DataFrame, owners: Owners) -> Iterator[Fault]:
                 continue
             what = f"no row names the series {row.series}"
         elif str(row.path).lower().endswith(JPEG_SUFFIXES):
-            what = "a JPEG whose series no dicom_info.csv names"
+            what = "a JPEG whose series neither its folder nor a dicom_info.csv names"
         else:
             what = "nothing tells its series"
         yield Fault(FaultKind.IMAGE_WITHOUT_ROW, None, str(row.path), what, "not used")

@@ -11,7 +11,7 @@ from scipy import ndimage
 from lemons_core.base.errors import ImageError
 from lemons_core.base.parallel import run_many
 from lemons_core.base.progress import Progress
-from lemons_core.dataset.sources.facts import JPEG_SUFFIXES
+from lemons_core.dataset.sources.facts import RASTER_SUFFIXES
 from lemons_core.dataset.sources.index import FileIndex
 from lemons_core.images import read_image
 from lemons_core.images.stored import read_stored
@@ -61,8 +61,7 @@ def _fill(
     outcomes = run_many(measure, {path: index.root / path for path in row_of}, jobs=jobs)
     for number, outcome in enumerate(outcomes, start=1):
         if isinstance(outcome.error, ImageError):
-            fault = outcome.error.what
-            index.remember(row_of[outcome.name], fault=fault[:1].lower() + fault[1:])
+            index.remember_fault(row_of[outcome.name], outcome.error)
         else:
             index.remember(row_of[outcome.name], **{column: outcome.get()})
         progress(number / len(todo), f"{number:,} of {len(todo):,} {words}")
@@ -88,7 +87,7 @@ def hash_pixels(path: Path) -> str:
 
     Raises ImageError: it cannot be read
     """
-    if path.suffix.lower() in JPEG_SUFFIXES:
+    if path.suffix.lower() in RASTER_SUFFIXES:
         return hashlib.sha256(read_image(path).pixels.data).hexdigest()
     digest = hashlib.sha256()
     for band in read_stored(path).bands(1 << 20):

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from lemons_core.base.progress import Progress, no_progress
-from lemons_core.dataset.collection import Collection, join_files
+from lemons_core.dataset.collection import Collection
+from lemons_core.dataset.join import join_files
 from lemons_core.dataset.quality import checks
 from lemons_core.dataset.quality.faults import Fault, FaultKind
 from lemons_core.dataset.quality.pairs import compare_pairs

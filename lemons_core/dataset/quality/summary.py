@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from lemons_core.base.config import Origin, choose_data
-from lemons_core.dataset.collection import FILE_COLUMNS, Collection
+from lemons_core.dataset.collection import Collection
+from lemons_core.dataset.join import FILE_COLUMNS
 from lemons_core.dataset.quality.faults import Fault, FaultKind, count_words
 from lemons_core.dataset.sources.layouts import detect_layouts
 
@@ -19,10 +20,10 @@ _PROGRAM = "python -m lemons_core"
 _NAMED = 3  # kinds of fault that a line names
 
 
-class SkipKind(StrEnum):
-    """What was seen and is not used."""
+class Unused(StrEnum):
+    """What was seen and is not used; the first word is the one that has a plural."""
 
-    UNREADABLE = "unreadable file"
+    UNREADABLE = "file that cannot be read"
     NO_ROW = "image without row"
     SPARE = "image beside the one in use"
 
@@ -35,13 +36,6 @@ class NextStep(StrEnum):
     GET_AGAIN = "download unreadable files again"
     GET_CROPS = "get the other crops"
     USE = "train or convert"
-
-
-_SEVERAL: dict[str, str] = {
-    SkipKind.UNREADABLE: "unreadable files",
-    SkipKind.NO_ROW: "images without row",
-    SkipKind.SPARE: "images beside the one in use",
-}
 
 
 @dataclass(frozen=True)
@@ -67,9 +61,7 @@ class Summary:
 
     def lines(self) -> dict[str, str]:
         """The five facts in words, by name."""
-        skipped = (
-            f"{n:,} {kind if n == 1 else _SEVERAL.get(SkipKind(kind), kind)}" for kind, n in self.skipped.items()
-        )
+        skipped = (_count(n, *kind.split(" ", 1)) for kind, n in self.skipped.items())
         return {
             "found": self._found(),
             "used": self._used(),
@@ -114,11 +106,11 @@ class Summary:
         commands = [f"`{command}`" for command in _short(self.commands)]
         match self.step:
             case NextStep.GET_TABLES:
-                return "put calc_case_description_train_set.csv and calc_case_description_test_set.csv here"
+                return "put the two tables calc_case_description_*_set.csv below this folder"
             case NextStep.GET_IMAGES:
                 return f"get one case with {commands[0]}, or all crops with {commands[1]}"
             case NextStep.GET_AGAIN:
-                n = self.skipped[SkipKind.UNREADABLE]
+                n = self.skipped[Unused.UNREADABLE]
                 files = _count(n, "unreadable file")
                 return f"download {files} again; {commands[0]} names {'it' if n == 1 else 'them'}"
             case NextStep.GET_CROPS:
@@ -163,21 +155,21 @@ def count_skipped(rows: pd.DataFrame, collection: Collection, faults: Sequence[F
     """What was seen below the root and is not used, by kind; kinds that were not met are left out."""
     kinds = Counter(fault.kind for fault in faults)
     skipped = {
-        SkipKind.UNREADABLE: kinds[FaultKind.UNREADABLE],
-        SkipKind.NO_ROW: kinds[FaultKind.IMAGE_WITHOUT_ROW],
+        Unused.UNREADABLE: kinds[FaultKind.UNREADABLE],
+        Unused.NO_ROW: kinds[FaultKind.IMAGE_WITHOUT_ROW],
     }
     told = {fault.file for fault in faults if fault.kind in (FaultKind.UNREADABLE, FaultKind.IMAGE_WITHOUT_ROW)}
     used = {path for column in FILE_COLUMNS for path in rows[column].dropna()}
     index = collection.index
     paths = (path for path in index.files["path"].tolist() if path not in told)
-    skipped[SkipKind.SPARE] = sum(str(index.root / path) not in used for path in paths)
+    skipped[Unused.SPARE] = sum(str(index.root / path) not in used for path in paths)
     return {str(kind): n for kind, n in skipped.items() if n > 0}
 
 
 def _next_step(used: Mapping[str, int], skipped: Mapping[str, int], origin: Origin) -> NextStep:
     if not used["rows"]:
         return NextStep.GET_TABLES
-    if SkipKind.UNREADABLE in skipped:
+    if Unused.UNREADABLE in skipped:
         return NextStep.GET_AGAIN
     if not (used["view"] or used["crop"]):
         return NextStep.GET_IMAGES
@@ -213,5 +205,5 @@ def _short(commands: Sequence[str]) -> list[str]:
     return [*commands[:1], *(command.removeprefix(f"{_PROGRAM} ").split(" --")[0] for command in commands[1:])]
 
 
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
+def _count(number: int, word: str, rest: str = "") -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'} {rest}".rstrip()

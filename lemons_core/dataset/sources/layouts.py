@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 
-from lemons_core.dataset.sources.facts import JPEG_SUFFIXES
+from lemons_core.dataset.sources.facts import JPEG_SUFFIXES, SERIES_FOLDER_SUFFIXES
 
 _UID = re.compile(r"[0-9]+(\.[0-9]+){2,}")
 
@@ -22,6 +22,7 @@ class Layout(StrEnum):
     TCIA_UTILS = "TCIA (tcia_utils)"  # tciaDownload/<SeriesInstanceUID>/1-1.dcm
     IDC = "Imaging Data Commons"  # cbis_ddsm/<PatientID>/<StudyInstanceUID>/MG_<SeriesInstanceUID>/<uuid>.dcm
     KAGGLE = "JPEG mirror on Kaggle"  # jpeg/<SeriesInstanceUID>/1-263.jpg: 8 bit and lossy
+    PNG = "PNG or TIFF at the paths of the tables"  # <case>/<StudyInstanceUID>/<SeriesInstanceUID>/000000.png
     DEMO = "simulated demo data"  # CBIS-DDSM/<case>/<StudyInstanceUID>/<SeriesInstanceUID>/1-1.dcm
     OTHER = "a layout of its own"
 
@@ -39,6 +40,8 @@ def _layout_of(path: str) -> Layout:
     study, series = ["", "", *folders][-2:]
     if name.lower().endswith(JPEG_SUFFIXES):
         return Layout.KAGGLE if _UID.fullmatch(series) else Layout.OTHER
+    if name.lower().endswith(SERIES_FOLDER_SUFFIXES):
+        return Layout.PNG
     if series.startswith("MG_") and _UID.fullmatch(series[3:]):
         return Layout.IDC
     if _UID.fullmatch(series) and not _UID.fullmatch(study):
