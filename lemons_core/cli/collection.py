@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,21 +68,14 @@ def _fetch(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         print(f"4 tables, about 2 MB, from {fetch.CSV_ADDRESS} to {out / 'csv'}")
         return 0
-    if not _has_tables(out):
-        progress = ProgressBar()
-        fetch.fetch_metadata(out, progress=progress)
-        progress.close()
+    if fetch.has_all_tables(out):
+        print(f"The four tables are there already, below {out}")
+        return 0
+    progress = ProgressBar()
+    fetch.fetch_metadata(out, progress=progress)
+    progress.close()
     print(f"The four tables are in {out / 'csv'}")
     return 0
-
-
-def _has_tables(out: Path) -> bool:
-    """Whether a case table is there, wherever below the folder."""
-    from lemons_core.dataset.cases import read_cases
-
-    with suppress(DataError):
-        return bool(read_cases(out).rows)
-    return False
 
 
 def _usual_folder(what: str) -> Path:
@@ -120,12 +112,13 @@ def _fetch_images(arguments: argparse.Namespace, out: Path) -> int:
 
 
 def _plan(arguments: argparse.Namespace, out: Path, catalogue: "pd.DataFrame | None") -> "Plan":
-    """The series to fetch: of the tables in the folder, else of the published ones."""
+    """The series to fetch: of the tables in the folder if they are whole, else of the published ones."""
     from lemons_core.dataset import fetch
-    from lemons_core.dataset.cases import read_cases
-    from lemons_core.dataset.published import read_published
 
-    table = (read_cases(out) if _has_tables(out) else read_published(out)).table
+    cases, why = fetch.tables_for_fetching(out)
+    if why:
+        print(why, file=sys.stderr)
+    table = cases.table
     if arguments.what == "case":
         return fetch.plan_case(table, "_".join(arguments.image).upper(), catalogue=catalogue)
     return fetch.plan_images(table, arguments.what, split=arguments.split, limit=arguments.limit, catalogue=catalogue)

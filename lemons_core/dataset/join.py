@@ -147,9 +147,8 @@ class _Files:
         files = sorted((file for uid in series for file in self.by_series.get(uid, [])), key=_first_by_area)
         if len(files) == 2 and [file.levels for file in files] == [MORE, None]:
             small, large = files
-            if (
-                large.area > 1.5 * small.area and large.format == small.format
-            ):  # one is film, the other looks like a mask: no need to decode it
+            # One is film, the other looks like a mask: no need to decode it.
+            if large.area > 1.5 * small.area and large.format == small.format:
                 return [small], [large]
         by_levels: dict[str | None, list[_File]] = {MORE: [], TWO: [], None: []}
         for file in files:

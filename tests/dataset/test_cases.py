@@ -66,7 +66,7 @@ def test_bom_and_another_column_order(tmp_path):
     assert only(read_cases(tmp_path)).case_id == "P_90001_L_CC_calc_1"
 
 
-@pytest.mark.parametrize("path", ["../../etc/passwd", "/etc/passwd", "C:\\data\\1.2\\1.3\\a.dcm", "a/../1.2/1.3/x.dcm"])
+@pytest.mark.parametrize("path", ["../../etc/passwd", "/etc/passwd", "C:\\data\\passwd", "a/../1.2/1.3/x.dcm"])
 def test_a_path_that_leaves_the_root_is_not_used(tmp_path, path):
     write(tmp_path, [record(**{"image file path": path})])
     cases = read_cases(tmp_path)
@@ -143,14 +143,6 @@ def test_no_folder_and_no_csv_say_what_to_do(tmp_path):
     (tmp_path / "metadata.csv").write_text("Series UID,Collection\n1.2,CBIS-DDSM\n")
     with pytest.raises(DataError, match="Put calc_case_description_train_set"):
         read_cases(tmp_path)
-
-
-def test_a_second_copy_of_a_table_is_left_out_and_reported(tmp_path):
-    write(tmp_path, [record()])
-    write(tmp_path / "copy", [record()])
-    cases = read_cases(tmp_path)
-    assert len(cases.table) == 1
-    assert any(problem.file.startswith("copy/") and "left out" in problem.action for problem in cases.problems)
 
 
 def test_patients_in_train_and_test_across_calc_and_mass_are_reported(tmp_path):

@@ -71,7 +71,7 @@ def test_a_connection_that_breaks_once_is_tried_again(tables, tmp_path):
         (404, "the server answers 404"),
         (503, "the server answers 503"),
         (b"<html>Sign in to the network</html>", "The column 'calc type' or 'mass shape' is missing"),
-        (b"", "is missing"),
+        (b"", "This CSV is empty"),
     ],
 )
 def test_a_wrong_answer_is_a_clear_message_and_leaves_nothing(tables, tmp_path, answer, message):

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from support.layouts import STRANGER, WRITERS, read_shots
 
-from lemons_core.base.errors import DataError
 from lemons_core.dataset.collection import Collection, read_collection
 from lemons_core.dataset.quality import FaultKind, check_collection
 from lemons_core.dataset.sources.facts import grey_levels, read_facts
@@ -172,23 +171,6 @@ def test_a_path_of_the_tables_never_leaves_the_root(demo, tmp_path, path):
     collection = read_collection(tmp_path / "root")
     assert collection.count("view_file") == 0
     assert collection.cases.table["image_path"].isna().sum() == 1
-
-
-def test_a_mirror_without_its_table_says_so(roots, tmp_path):
-    shutil.copytree(roots["kaggle"], tmp_path / "root")
-    (tmp_path / "root" / "csv" / "dicom_info.csv").unlink()
-    collection = read_collection(tmp_path / "root")
-    assert collection.count("crop_file") == 0
-    faults = check_collection(collection, pixels=False).faults
-    assert any("dicom_info.csv" in fault.what for fault in faults if fault.kind == FaultKind.IMAGE_WITHOUT_ROW)
-
-
-def test_a_mirror_whose_table_lost_a_column_is_refused(roots, tmp_path):
-    shutil.copytree(roots["kaggle"], tmp_path / "root")
-    info = tmp_path / "root" / "csv" / "dicom_info.csv"
-    info.write_text(info.read_text().replace("SeriesInstanceUID", "Series", 1))
-    with pytest.raises(DataError, match="The column 'SeriesInstanceUID' is missing"):
-        read_collection(tmp_path / "root")
 
 
 def test_two_grey_levels_through_jpeg(roots):

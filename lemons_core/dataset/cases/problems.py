@@ -1,12 +1,15 @@
 """What is wrong with the source data, fault by fault, each with its file, row and column."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 import pandas as pd
 
 from lemons_core.base.terms import MORPHOLOGY_TWINS, AbnormalityType, Pathology
+
+MANY = 20  # rows with one fault; above that they are told in one line
 
 
 class ProblemKind(StrEnum):
@@ -17,6 +20,7 @@ class ProblemKind(StrEnum):
     ROW_COUNT = "number of rows differs from the published one"
     DAMAGED = "file cut off or damaged"
     DOUBLED = "told twice"
+    PASSED_OVER = "table passed over"
     TOKEN_TWICE = "token named twice"
     UNKNOWN_WORD = "unknown word"
     OUT_OF_RANGE = "number out of range"
@@ -50,6 +54,18 @@ class Problem:
         """file, row, column, and fault and action in one sentence (`what`)."""
         what = f"{self.what}; {self.action}" if self.action else self.what
         return {"file": self.file, "row": self.row, "column": self.column, "what": what}
+
+
+def gather_paths(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """The problems of one file, many unusable paths in a column as one that counts them."""
+    problems = list(problems)
+    counted = Counter(problem.column for problem in problems if problem.kind == ProblemKind.UNUSABLE_PATH)
+    many = {column: n for column, n in counted.items() if n > MANY}
+    file = problems[0].file if problems else ""
+    yield from (p for p in problems if p.kind != ProblemKind.UNUSABLE_PATH or p.column not in many)
+    for column, n in many.items():
+        what = f"{n:,} paths hold no series UID"
+        yield Problem(ProblemKind.UNUSABLE_PATH, file, None, column, what, "not used")
 
 
 def column_notes(rows: list[dict[str, object]], file: str, spelled: dict[str, str]) -> Iterator[Problem]:

@@ -7,18 +7,13 @@ Source: Sawyer-Lee, Gimenez, Hoogi, Rubin 2016, doi:10.7937/K9/TCIA.2016.7O02S9C
 doi:10.1038/sdata.2017.177. CC BY 3.0.
 """
 
-import hashlib
-import io
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
-from lemons_core.base.errors import DataError
-from lemons_core.dataset.cases import Cases, parse_cases
+from lemons_core.dataset.cases import PACKED, SOURCE, Cases, parse_cases, read_packed
 
-PACKED = Path(__file__).parent / "cases.zip"
-SOURCE = Path(__file__).parent / "source.json"
+__all__ = ["PACKED", "SOURCE", "read_published", "read_source"]
 
 
 def read_published(images: Path, *, packed: Path = PACKED) -> Cases:
@@ -27,16 +22,7 @@ def read_published(images: Path, *, packed: Path = PACKED) -> Cases:
     images : folder of the images that were fetched for it, the root of the case table; it need not exist
     Raises DataError: the packed table is missing, or not the one that source.json names
     """
-    source = packed.with_name(SOURCE.name)
-    try:
-        data, digest = packed.read_bytes(), json.loads(source.read_text("utf-8"))["sha256"]
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError("The published case table is missing", where=str(packed), todo="Install again.") from error
-    if hashlib.sha256(data).hexdigest() != digest:
-        what = "The published case table is damaged: its SHA-256 is not the one that source.json names"
-        raise DataError(what, where=str(packed), todo="Install again.")
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return parse_cases(images, [(name, archive.read(name).decode("utf-8")) for name in archive.namelist()])
+    return parse_cases(images, read_packed(packed))
 
 
 def read_source() -> dict[str, Any]:

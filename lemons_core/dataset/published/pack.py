@@ -10,6 +10,8 @@ from pathlib import Path
 from lemons_core.base.errors import DataError
 from lemons_core.base.io import write_atomic
 from lemons_core.dataset.cases import PUBLISHED_ROWS, Cases, is_missing, read_cases
+from lemons_core.dataset.cases.dialect import read_rows
+from lemons_core.dataset.cases.tables import MARKS
 from lemons_core.dataset.published import PACKED, SOURCE
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # the same bytes whenever it is packed
@@ -61,8 +63,6 @@ def _plain_text(path: Path) -> str:
     """The same CSV with one spelling of missing, one of line ends, and no white space around its cells."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    for row in csv.reader(io.StringIO(path.read_text("utf-8-sig"), newline="")):
-        cells = [cell.strip() for cell in row]
-        if any(cells):
-            writer.writerow("" if is_missing(cell) else cell for cell in cells)
+    for row in read_rows(path, MARKS):
+        writer.writerow("" if is_missing(cell) else cell.strip() for cell in row)
     return out.getvalue()
