@@ -47,7 +47,7 @@ def test_a_trained_model_is_saved_and_used(capsys, tables, tmp_path):
 
 def test_one_note_is_answered_in_words(capsys):
     text = output(capsys, "predict", "--text", FINDING + ", wibble")
-    assert "probability of malignancy 0." in text and "simulated" in text
+    assert "probability of malignancy 0." in text and "the published case table of CBIS-DDSM" in text
     assert "not a diagnosis" in text and "not understood: wibble" in text
 
 

@@ -48,9 +48,6 @@ def test_other_data_are_chosen_in_the_sidebar_and_stay_through_a_change_of_page(
     assert at.query_params["data"] == "demo" and "simulated demo data" in words(at)
     at.switch_page("pages/dataset.py").run()
     assert "simulated demo data" in words(at) and "&data=demo" in at.dataframe[-1].value["open"].iloc[0]
-    at.switch_page("pages/home.py").run()
-    at.sidebar.selectbox[0].set_value("published").run()
-    assert "data" not in at.query_params and "CBIS-DDSM case table" in words(at)
 
 
 def test_the_address_names_the_data(demo, monkeypatch):

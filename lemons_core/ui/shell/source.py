@@ -47,13 +47,11 @@ def use_data(name: str) -> None:
 
 
 def keep_choice() -> None:
-    """Hold the data in use through page changes, and in the address where it is not what a visitor would get anyway."""
+    """Hold the data in use through page changes, and in the address unless a visitor would get it anyway."""
     data = data_in_use()
     st.session_state[state.SHELL_DATA] = str(data.origin)
-    if data != choose_data():
+    if data != choose_data() or DATA in st.query_params:
         st.query_params[DATA] = str(data.origin)
-    else:
-        st.query_params.pop(DATA, None)
 
 
 def link_tail() -> str:
