@@ -7,8 +7,8 @@ import streamlit as st
 from lemons_core.base import config
 from lemons_core.base.errors import LemonsError
 from lemons_core.base.terms import display
+from lemons_core.dataset.film import PACKAGE
 from lemons_core.dataset.overview import Sample, SampleOrigin
-from lemons_core.dataset.published.film import PACKAGE
 from lemons_core.ui.scan import analyses, files, heat, uploads, view
 from lemons_core.ui.scan.analyses import Scan
 from lemons_core.ui.scan.uploads import Upload

@@ -18,8 +18,8 @@ PACKAGES = (
 # The same within packages that have rooms of their own. What is not named here is only kept free of cycles.
 ROOMS = {
     "dataset": (
-        "sources", "cases", "published", "join", "collection", "splits", "quality", "explore", "overview", "export",
-        "fetch", "convert",
+        "sources", "cases", "published", "film", "join", "collection", "splits", "quality", "explore", "overview",
+        "export", "fetch", "convert",
     ),
     "vision": ("record", "network", "tiles", "detect", "evaluate", "train"),
     "ui": ("shell", "case", "scan", "notes", "relabel", "training"),

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from lemons_core.dataset.convert import Conversion
     from lemons_core.dataset.fetch import Plan
+    from lemons_core.dataset.quality import Report
 
 _FAILURES = 10  # files that convert prints; failures.csv holds all
 _EXAMPLES = 5  # faults of a kind that are printed; --json holds all
@@ -149,10 +151,29 @@ def _check(arguments: argparse.Namespace) -> int:
         print(f"{count:>7,}  {kind}")
         for fault in [fault for fault in report.faults if fault.kind == kind][:_EXAMPLES]:
             print(f"           {fault.case or fault.file or 'all'}: {fault.what} ({fault.done})")
+    for words in _passed_over(report):
+        print(words)
     print("\nThe first few of each kind; --json prints all.\n")
     for name, words in report.summary.lines().items():
         print(f"{name + ':':<12}{words}")
     return 0
+
+
+def _passed_over(report: "Report") -> Iterator[str]:
+    """What was seen and is not used, so that nobody looks for it in vain."""
+    lists = {
+        "passed over": [one.sentence for one in report.skipped],
+        "about the table of the JPEG mirror": [
+            f"{one.file or 'dicom_info.csv'}: {one.what} ({one.action})" for one in report.mirror
+        ],
+        "copies of which a better one is used": [
+            f"{one.other}: {one.kind}; in use as {one.part} is {one.chosen}" for one in report.duplicates
+        ],
+    }
+    for name, sentences in lists.items():
+        if sentences:
+            yield f"{len(sentences):>7,}  {name}"
+            yield from (f"           {sentence}" for sentence in sentences[:_EXAMPLES])
 
 
 def _convert(arguments: argparse.Namespace) -> int:

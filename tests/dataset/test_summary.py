@@ -137,6 +137,26 @@ def test_the_real_crop(capsys, real_data):
     found, used, skipped, wrong, todo = check_text(capsys, real_data / "cbis-ddsm")
     assert found == "found:      3,568 rows in 4 tables, 1 image: a layout of its own"
     assert used == "used:       1,872 calcification rows, 0 with a view, 1 with a crop, 0 with a mask"
-    assert skipped == "skipped:    nothing"
+    assert skipped == "skipped:    1 picture that no row can be joined to"
     assert wrong == "wrong:      259 problems in the tables, 31 patients in both splits, 1 row without image"
     assert todo.startswith("to do next: get the other 1,871 crops with `python -m lemons_core fetch crops --out ")
+
+
+def test_what_was_seen_and_not_used_is_named_and_counted(capsys, tmp_path):
+    write_pairs(tmp_path, [True] * 3)
+    crop = min(tmp_path.rglob("1-2.dcm"))
+    shutil.copy(crop, crop.with_name("copy.dcm"))
+    (tmp_path / "rest.zip").write_bytes(b"PK\x03\x04")
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    assert main(["check", "--data", str(tmp_path), "--headers-only"]) == 0
+    printed = capsys.readouterr().out
+    assert "rest.zip is an archive: unpack it to use the pictures in it\n" in printed
+    assert "The link gone leads nowhere\n" in printed
+    assert "copies of which a better one is used\n" in printed and "copy.dcm: no better; in use as crop is" in printed
+    line = next(line for line in printed.splitlines() if line.startswith("skipped:"))
+    assert line == (
+        "skipped:    1 image beside the one in use, 1 archive that is not unpacked, 1 link that leads nowhere"
+    )
+    assert main(["check", "--data", str(tmp_path), "--headers-only", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["passed_over"]
+    assert [len(told[name]) for name in ("skipped", "mirror", "duplicates")] == [2, 0, 1]

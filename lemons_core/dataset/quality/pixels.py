@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import ndimage
 
 from lemons_core.base.errors import ImageError
 from lemons_core.base.parallel import run_many
@@ -74,6 +73,8 @@ def count_areas(path: Path) -> int:
 
     Raises ImageError: it cannot be read
     """
+    from scipy import ndimage  # here, since pages that only describe a report need no scipy
+
     pixels = read_image(path).pixels
     step = max(1, max(pixels.shape) // _LOOK_AT)
     inside = pixels[::step, ::step] > 0.5

