@@ -49,3 +49,15 @@ def test_the_learning_rate_rises_for_a_fifth_and_falls_to_nothing() -> None:
     rates = [one_cycle(done / 100) for done in range(101)]
     assert rates[20] == max(rates) == 1 and rates[:21] == sorted(rates[:21])
     assert rates[20:] == sorted(rates[20:], reverse=True) and rates[100] == pytest.approx(0)
+
+
+@pytest.mark.parametrize("built_in", [True, False])
+def test_bfloat16_is_computed_in_only_where_the_hardware_has_it(built_in, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "avx512_bf16": built_in})
+    learner = Learner(build_network(), RECIPE, ProcessGroup(), steps=10, positive=torch.ones(len(LABELS)))
+    seen = set()
+    for convolution in (part for part in learner.network.modules() if isinstance(part, torch.nn.Conv2d)):
+        convolution.register_forward_hook(lambda module, inputs, output: seen.add(output.dtype))
+    learner.step([batch(RECIPE.batch)], 0)
+    assert seen == {torch.bfloat16 if built_in else torch.float32}
