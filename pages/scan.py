@@ -216,6 +216,7 @@ def peek(upload: Upload) -> Analysis | Refusal | LemonsError | None:
 
 
 enter(__file__)
+analyses.warm_up()
 parts.page_title(
     "Scan",
     "Upload a mammogram: see where calcifications are, what kind they probably are, and why.",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lemons_core.metrics.bands import in_band
 from lemons_core.metrics.binary import (
     Estimate,
     Patients,
@@ -168,10 +169,3 @@ def score_answers(labels: np.ndarray, probabilities: np.ndarray, band: Sequence[
         coverage=share(count, len(y)),
         error=share(int(wrong.sum()), count),
     )
-
-
-def in_band(probabilities: np.ndarray, band: Sequence[float] | None) -> np.ndarray:
-    """(N,) bool, whether the honest answer is "not sure"; both edges belong to the band."""
-    if band is None:
-        return np.zeros(len(probabilities), bool)
-    return (probabilities >= band[0]) & (probabilities <= band[1])

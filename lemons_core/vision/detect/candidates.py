@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy import ndimage
-from sklearn.cluster import AgglomerativeClustering
+from scipy.cluster.hierarchy import fcluster, linkage
 
 from lemons_core.vision.network.model import CELL_PX
 from lemons_core.vision.network.weights import Model
@@ -85,7 +85,8 @@ def find_candidates(normalised: np.ndarray, logit_map: np.ndarray, spacing_mm: f
     groups = np.zeros(count, int)
     if count > 1:
         distance = CLUSTER_DISTANCE_MM / (CELL_PX * spacing_mm)
-        groups = AgglomerativeClustering(None, distance_threshold=distance, linkage="average").fit_predict(middles)
+        below = np.nextafter(distance, 0)  # patches of a grid are often exactly as far apart as that, and stay apart
+        groups = fcluster(linkage(middles, "average"), below, criterion="distance") - 1
     of_cell = np.concatenate([[-1], groups])[patches]
 
     smooth = ndimage.gaussian_filter(normalised, 1.0, truncate=2)

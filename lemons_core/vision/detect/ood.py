@@ -7,6 +7,7 @@ photograph, normalised to local contrast, is too much like tissue for it.
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,7 +24,9 @@ from lemons_core.vision.network.model import CalcificationNet
 from lemons_core.vision.network.preprocess import normalise, resample
 from lemons_core.vision.network.weights import Model, read_model
 from lemons_core.vision.record.card import ModelCard
-from lemons_core.vision.tiles.data import SimulatedTiles, TileDataset
+
+if TYPE_CHECKING:  # drawing tiles needs pandas and the simulator, measuring a picture does not
+    from lemons_core.vision.tiles.data import TileDataset
 
 FEATURES_NAME = "typical.safetensors"
 TILES = 2500
@@ -53,7 +56,7 @@ class FeatureDistribution:
         return ((off @ self.precision) * off).sum(1).clamp(min=0).sqrt()
 
 
-def fit_feature_distribution(network: CalcificationNet, items: TileDataset) -> FeatureDistribution:
+def fit_feature_distribution(network: CalcificationNet, items: "TileDataset") -> FeatureDistribution:
     """Mean and precision from four fifths of the items, the limit from the others."""
     device = next(network.parameters()).device
     found = [features_of(network, inputs.to(device)).cpu() for inputs, *_ in DataLoader(items, batch_size=64)]
@@ -75,12 +78,14 @@ def features_of(network: CalcificationNet, inputs: Tensor) -> Tensor:
         return network.early(inputs.to(memory_format=torch.channels_last)).float().mean((2, 3))
 
 
-def add_feature_distribution(directory: str | Path, items: TileDataset | None = None) -> FeatureDistribution:
+def add_feature_distribution(directory: str | Path, items: "TileDataset | None" = None) -> FeatureDistribution:
     """Fit for the model in `directory` and write the result beside its weights.
 
     items : what the model was trained on; simulated tiles when None
     Raises ModelError: no usable model there
     """
+    from lemons_core.vision.tiles.data import SimulatedTiles
+
     model = read_model(directory)
     with model.lock:
         known = fit_feature_distribution(model.network, items or SimulatedTiles(model.card, count=TILES, seed=SEED))

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import expit
 
 from lemons_core.base.terms import GROUPS
-from lemons_core.metrics.multilabel import in_band
+from lemons_core.metrics.bands import in_band
 from lemons_core.vision.record.card import ModelCard
 
 
