@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -148,20 +148,27 @@ def _check(arguments: argparse.Namespace) -> int:
         return 0
     print(f"{report.root}: {report.images:,} images ({', '.join(report.layouts) or 'none'})\n")
     for kind, count in report.counts().items():
-        print(f"{count:>7,}  {kind}")
-        for fault in [fault for fault in report.faults if fault.kind == kind][:_EXAMPLES]:
-            print(f"           {fault.case or fault.file or 'all'}: {fault.what} ({fault.done})")
-    for words in _passed_over(report):
-        print(words)
+        faults = [fault for fault in report.faults if fault.kind == kind]
+        _print_some(count, kind, [f"{one.case or one.file or 'all'}: {one.what} ({one.done})" for one in faults])
+    for name, sentences in _passed_over(report).items():
+        if sentences:
+            _print_some(len(sentences), name, sentences)
     print("\nThe first few of each kind; --json prints all.\n")
     for name, words in report.summary.lines().items():
         print(f"{name + ':':<12}{words}")
     return 0
 
 
-def _passed_over(report: "Report") -> Iterator[str]:
-    """What was seen and is not used, so that nobody looks for it in vain."""
-    lists = {
+def _print_some(count: int, name: str, sentences: Sequence[str]) -> None:
+    """A line that counts, and the first few of what it counts below it."""
+    print(f"{count:>7,}  {name}")
+    for sentence in sentences[:_EXAMPLES]:
+        print(f"           {sentence}")
+
+
+def _passed_over(report: "Report") -> dict[str, list[str]]:
+    """What was seen and is not used, so that nobody looks for it in vain: sentences, by a name for them."""
+    return {
         "passed over": [one.sentence for one in report.skipped],
         "about the table of the JPEG mirror": [
             f"{one.file or 'dicom_info.csv'}: {one.what} ({one.action})" for one in report.mirror
@@ -170,10 +177,6 @@ def _passed_over(report: "Report") -> Iterator[str]:
             f"{one.other}: {one.kind}; in use as {one.part} is {one.chosen}" for one in report.duplicates
         ],
     }
-    for name, sentences in lists.items():
-        if sentences:
-            yield f"{len(sentences):>7,}  {name}"
-            yield from (f"           {sentence}" for sentence in sentences[:_EXAMPLES])
 
 
 def _convert(arguments: argparse.Namespace) -> int:

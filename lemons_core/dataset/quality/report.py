@@ -37,9 +37,9 @@ class Report:
     pixels: bool
     faults: tuple[Fault, ...]
     summary: Summary
-    skipped: tuple[Skipped, ...] = ()
-    mirror: tuple[MirrorProblem, ...] = ()
-    duplicates: tuple[Duplicate, ...] = ()
+    skipped: tuple[Skipped, ...]
+    mirror: tuple[MirrorProblem, ...]
+    duplicates: tuple[Duplicate, ...]
 
     def counts(self) -> dict[str, int]:
         """Faults by kind, each weighed by its rows; kinds without a fault count 0."""

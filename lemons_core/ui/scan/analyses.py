@@ -6,16 +6,16 @@ pictures the analyses are kept, of one the pixels.
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from lemons_core.base import config
-from lemons_core.base.errors import ImageError, LemonsError, ModelError
+from lemons_core.base.errors import ImageError, LemonsError
 from lemons_core.base.progress import Progress
 from lemons_core.ui.scan import uploads
 from lemons_core.ui.scan.uploads import Upload
@@ -80,15 +80,8 @@ def analyse(upload: Upload, options: AnalysisOptions) -> Analysis | Refusal:
 
 @st.cache_resource(show_spinner=False)
 def warm_up() -> None:
-    """Load the learning library and the model in the background, once a server: the first picture waits less for it."""
-    threading.Thread(target=_load, daemon=True).start()
-
-
-def _load() -> None:
-    from lemons_core.vision.detect import analysis
-
-    with suppress(ModelError):  # the first picture tells it
-        analysis.read_model()
+    """Load the learning library in the background, once a server: the first picture waits less for it."""
+    threading.Thread(target=import_module, args=["lemons_core.vision.detect.analysis"], daemon=True).start()
 
 
 def peek(upload: Upload, options: AnalysisOptions) -> Analysis | Refusal | LemonsError | None:

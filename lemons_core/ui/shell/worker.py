@@ -29,9 +29,8 @@ def read_overview(data: DataChoice, *, progress: Progress) -> Overview:
     Raises LemonsError: as read_collection does, or the child ended without an answer
     """
     ready, files = from_json(json.loads(READY.read_text("utf-8"))), film_files()
-    if (
-        data.origin == Origin.PUBLISHED and not data.root.is_dir()
-    ):  # the first page that a newcomer sees waits for nothing
+    if data.origin == Origin.PUBLISHED and not data.root.is_dir():
+        # Nothing was fetched yet: the first page that a newcomer sees waits for nothing.
         seen = replace(ready, root=str(data.root))
     else:
         seen = from_json(run_child("lemons_core.ui.shell.worker", [data.name], progress=progress))
